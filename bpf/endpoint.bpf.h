@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Endpoints and services: slots, who has them, and their records. */
+#ifndef GP_ENDPOINT_BPF_H
+#define GP_ENDPOINT_BPF_H
+
+#include "maps.bpf.h"
+
+/* The slot of a service, given out if need be; `other` if there is none left. */
+__u32 gp_service_get(struct gp_service_key *key, __u32 pid);
+
+/*
+ * Gives the connection to the service `service`: finds or makes its endpoint there and moves the
+ * count of open connections along. `address` is the remote one (clients), 16 bytes, with
+ * GP_KEY_V6 in `flags` if it is IPv6.
+ */
+int gp_conn_assign(struct gp_conn *c, __u32 service, struct gp_endpoint_key *key);
+
+/*
+ * The bucket function, as a function: inlined, each of its many paths would multiply with those of
+ * the caller, and the verifier walks them all.
+ */
+__u32 gp_slot(__u64 ns);
+
+/* This CPU's record of an endpoint, or NULL if the slot now belongs to somebody else. */
+static __always_inline struct gp_endpoint_record *gp_endpoint_record(__u32 ref)
+{
+	__u32 index = GP_REF_INDEX(ref) * gp_shards + gp_shard();
+	struct gp_endpoint_record *r = bpf_map_lookup_elem(&endpoints, &index);
+
+	return r && r->ref == ref ? r : NULL;
+}
+
+/* This CPU's record of a service, or NULL likewise. */
+static __always_inline struct gp_service_record *gp_service_record(__u32 ref)
+{
+	__u32 index = GP_REF_INDEX(ref) * gp_shards + gp_shard();
+
+	return bpf_map_lookup_elem(&services, &index);
+}
+
+static __always_inline void gp_add(__u64 *counter, __u64 amount)
+{
+	__sync_fetch_and_add(counter, amount);
+}
+
+/* Raises a maximum. Loses to four others at once at worst: then it may stay a little low. */
+static __always_inline void gp_raise(__u64 *cell, __u64 value)
+{
+	for (int i = 0; i < 4; i++) {
+		__u64 old = *(volatile __u64 *)cell;
+
+		if (value <= old || __sync_val_compare_and_swap(cell, old, value) == old)
+			return;
+	}
+}
+
+/* Counts a duration in a histogram. */
+static __always_inline void gp_hist_count_one(__u32 *hist, __u32 slot)
+{
+	asm volatile("" : "+r"(slot)); /* the check below is for the verifier: keep it */
+	if (slot < GP_HIST_SLOTS)
+		__sync_fetch_and_add(&hist[slot], 1);
+}
+
+#endif

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "exchange.bpf.h"
+
+static __always_inline __u64 elapsed(__u64 from, __u64 to)
+{
+	if (to >= from)
+		return to - from;
+	gp_drop(GP_DROP_CLOCK);
+	return 0;
+}
+
+/* Says of an exchange that is counted at an `other` where it belonged. */
+static __always_inline void count_other(__u32 flags)
+{
+	if (flags & GP_CONN_OTHER)
+		gp_drop(GP_DROP_ENDPOINTS);
+	if (flags & GP_CONN_OTHER_SERVICE)
+		gp_drop(GP_DROP_SERVICES);
+}
+
+int gp_exchange_count(__u32 ref, __u32 flags, __u64 start_ns, __u64 first_ns, __u64 last_ns)
+{
+	struct gp_endpoint_record *r = gp_endpoint_record(ref);
+	__u64 duration = elapsed(start_ns, last_ns), first_byte = elapsed(start_ns, first_ns);
+	__u32 slot, band;
+
+	if (!r) {
+		gp_drop(GP_DROP_STALE_SLOTS);
+		return -1;
+	}
+	if (flags & (GP_CONN_OTHER | GP_CONN_OTHER_SERVICE))
+		count_other(flags);
+	if (first_byte > duration)
+		first_byte = duration;
+	slot = gp_slot(duration);
+	band = gp_hist_band(slot);
+	asm volatile("" : "+r"(band)); /* the check below is for the verifier: keep it */
+	if (band >= GP_BANDS)
+		return 0;
+	gp_add(&r->stages_ns[band][GP_STAGE_UNATTRIBUTED], first_byte);
+	gp_add(&r->stages_ns[band][GP_STAGE_TRANSFER], duration - first_byte);
+	gp_raise(&r->duration_max_ns, duration);
+	gp_raise(&r->first_byte_max_ns, first_byte);
+	gp_hist_count_one(r->first_byte, gp_slot(first_byte));
+	gp_hist_count_one(r->duration, slot);
+	return 0;
+}
+
+int gp_exchange_abort(__u32 ref, __u32 flags)
+{
+	struct gp_endpoint_record *r = gp_endpoint_record(ref);
+
+	if (!r) {
+		gp_drop(GP_DROP_STALE_SLOTS);
+		return -1;
+	}
+	if (flags & (GP_CONN_OTHER | GP_CONN_OTHER_SERVICE))
+		count_other(flags);
+	gp_add(&r->errors[GP_ERROR_ABORTED], 1);
+	return 0;
+}
+
+int gp_conn_own_slow(struct gp_conn *c, struct gp_endpoint_key *key, struct gp_task_id *id)
+{
+	struct gp_thread *t;
+	__u32 service;
+
+	if (!c || !key || !id)
+		return -1;
+	t = gp_thread_find(id->pid);
+	if (!t) {
+		gp_thread_add(id);
+		t = gp_thread_find(id->pid);
+	}
+	service = t ? t->service : GP_REF(GP_SLOT_OTHER_SERVICE, 1);
+	if (service != c->service)
+		gp_conn_assign(c, service, key);
+	c->flags |= GP_CONN_OWNED;
+	return 0;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The parts of kernel structures that the programs read, and no others. Offsets are relocated when
+ * the programs are loaded (CO-RE), so the build needs no BTF of any kernel; members that a kernel
+ * names otherwise are in compat.bpf.h.
+ */
+#ifndef GP_KERNEL_BPF_H
+#define GP_KERNEL_BPF_H
+
+#include <linux/bpf.h>
+#include <linux/in6.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#define AF_INET 2
+#define AF_INET6 10
+#define IPPROTO_TCP_NUMBER 6
+#define ECONNRESET 104
+#define ETIMEDOUT 110
+#define ECONNREFUSED 111
+#define EHOSTUNREACH 113
+#define PF_KTHREAD 0x00200000
+
+/* Bits of prev_state in sched_switch. */
+#define GP_TASK_UNINTERRUPTIBLE 0x2
+#define GP_TASK_DEAD 0x80
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+enum sock_flags { SOCK_DEAD, SOCK_DONE };
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct sock_common {
+	__u32 skc_daddr;
+	__u32 skc_rcv_saddr;
+	__u16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	unsigned long skc_flags;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+};
+
+struct socket;
+
+struct sock {
+	struct sock_common __sk_common;
+	struct socket *sk_socket;
+	void *sk_bpf_storage;
+	int sk_err;
+	__u32 sk_ack_backlog;
+	__u32 sk_max_ack_backlog;
+	__u16 sk_protocol;
+};
+
+struct tcp_sock {
+	__u32 rcv_nxt;
+	__u32 copied_seq;
+	__u32 write_seq;
+	__u32 snd_una;
+	__u64 bytes_received;
+	__u64 bytes_sent;
+	__u64 bytes_retrans;
+	__u32 srtt_us;
+	__u32 total_retrans;
+};
+
+struct sk_buff {
+	struct sock *sk;
+	unsigned int len;
+};
+
+struct msghdr;
+
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+};
+
+struct sched_entity {
+	unsigned char sched_delayed;
+};
+
+struct task_struct {
+	unsigned int flags;
+	int on_rq;
+	int pid;
+	int tgid;
+	unsigned in_iowait : 1;
+	struct sched_entity se;
+	struct task_struct *group_leader;
+	struct css_set *cgroups;
+	char comm[16];
+};
+
+struct linux_binprm;
+struct file;
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+	__u64 session_id;
+	__u64 seq_num;
+};
+
+struct bpf_iter__tcp {
+	struct bpf_iter_meta *meta;
+	struct sock_common *sk_common;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
+};
+
+struct bpf_iter__bpf_sk_storage_map {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	struct sock *sk;
+	void *value;
+};
+
+struct socket {
+	struct sock *sk;
+};
+
+#pragma clang attribute pop
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What happens to a connection's record over its life; shared by tracepoints and iterators. */
+#ifndef GP_LIFE_BPF_H
+#define GP_LIFE_BPF_H
+
+#include "exchange.bpf.h"
+
+/* Whether --port asks for this one. */
+static __always_inline bool gp_port_wanted(__u16 port)
+{
+	if (!gp_port_ranges)
+		return true;
+	for (__u32 i = 0; i < GP_PORT_RANGES && i < gp_port_ranges; i++) {
+		if (port >= gp_ports[i].first && port <= gp_ports[i].last)
+			return true;
+	}
+	return false;
+}
+
+static __always_inline void gp_conn_init(struct gp_conn *c, const struct sock *sk, __u8 role,
+					 __u8 flags)
+{
+	__builtin_memset(c, 0, sizeof(*c));
+	c->endpoint = GP_SLOT_NONE;
+	c->service = GP_SLOT_NONE;
+	c->role = role;
+	c->flags = flags;
+	c->netns = sk->__sk_common.skc_net.net->ns.inum;
+}
+
+/* A child of a listener keeps its endpoint and owner until somebody receives or sends on it. */
+static __always_inline void gp_conn_init_child(struct gp_conn *c)
+{
+	c->flags &= ~(GP_CONN_LISTENER | GP_CONN_OPEN | GP_CONN_OWNED);
+	c->turn = 0;
+	c->received = 0;
+	c->bytes_in = 0;
+	c->bytes_out = 0;
+	c->retransmits = 0;
+}
+
+/* Bytes that arrived and were not read. Reading the end of the stream moves `copied_seq`, too. */
+static __always_inline __u32 gp_unread(const struct sock *sk, const struct tcp_sock *tp)
+{
+	__u64 done = bpf_core_enum_value(enum sock_flags, SOCK_DONE);
+	__u32 unread = tp->rcv_nxt - tp->copied_seq;
+
+	return unread && ((sk->__sk_common.skc_flags >> done) & 1) ? unread - 1 : unread;
+}
+
+/* A socket that was there before: observed from its first whole exchange on. */
+static __always_inline void gp_conn_adopt(struct gp_conn *c, const struct sock *sk, bool server)
+{
+	const struct tcp_sock *tp = gp_tcp((struct sock *)sk);
+	__u8 state = sk->__sk_common.skc_state;
+
+	gp_conn_init(c, sk, server ? GP_ROLE_SERVER : GP_ROLE_CLIENT, 0);
+	c->port = server ? sk->__sk_common.skc_num : bpf_ntohs(sk->__sk_common.skc_dport);
+	c->flags = state == BPF_TCP_LISTEN ? GP_CONN_LISTENER : GP_CONN_OPEN;
+	if (!tp)
+		return;
+	c->received = gp_received(sk, tp);
+	c->bytes_in = c->received;
+	c->bytes_out = tp->bytes_sent - tp->bytes_retrans;
+	c->retransmits = tp->total_retrans;
+}
+
+/* Takes what the kernel counted since the last time. May run at the same time as itself. */
+static __always_inline void gp_conn_count_bytes(struct gp_conn *c, const struct sock *sk,
+						const struct tcp_sock *tp,
+						struct gp_endpoint_record *r)
+{
+	__u64 in = gp_received(sk, tp), out = tp->bytes_sent - tp->bytes_retrans;
+	__u32 retransmits = tp->total_retrans;
+
+	/* Exchanged, so that the differences add up to the whole in whatever order they are taken.
+	 */
+	if (in != c->bytes_in)
+		gp_add(&r->bytes_in, in - __sync_lock_test_and_set(&c->bytes_in, in));
+	if (out != c->bytes_out)
+		gp_add(&r->bytes_out, out - __sync_lock_test_and_set(&c->bytes_out, out));
+	if (retransmits != c->retransmits)
+		gp_add(&r->retransmits,
+		       (__u32)(retransmits -
+			       __sync_lock_test_and_set(&c->retransmits, retransmits)));
+}
+
+/* Moves the count of open connections of the connection's endpoint. */
+static __always_inline void gp_endpoint_connections(__u32 ref, int by)
+{
+	__u32 index = GP_REF_INDEX(ref);
+	struct gp_endpoint_info *info = bpf_map_lookup_elem(&endpoint_infos, &index);
+
+	if (info && info->ref == ref)
+		__sync_fetch_and_add(&info->connections, by);
+}
+
+static __always_inline void gp_conn_established(struct gp_conn *c, const struct sock *sk,
+						bool active)
+{
+	struct gp_endpoint_record *r = gp_endpoint_record(c->endpoint);
+	const struct tcp_sock *tp = gp_tcp((struct sock *)sk);
+	__u64 now = bpf_ktime_get_ns(), took = now - c->opened_ns, received;
+
+	c->flags |= GP_CONN_OPEN;
+	gp_endpoint_connections(c->endpoint, 1);
+	if (r) {
+		gp_add(&r->opened, 1);
+		if (active) {
+			gp_add(&r->setup_ns, took);
+			gp_raise(&r->setup_max_ns, took);
+			gp_hist_count_one(r->setup, gp_slot(took));
+		}
+	}
+	if (active || !tp)
+		return;
+	c->opened_ns = now;
+	received = gp_received(sk, tp);
+	if (received && gp_phase(c->turn) == GP_PHASE_IDLE) { /* data came with the SYN */
+		c->received = received;
+		gp_arrive(c, tp, c->turn, now);
+	}
+}
+
+static __always_inline enum gp_failure gp_failure_of(int error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+		return GP_FAILURE_REFUSED;
+	case ETIMEDOUT:
+		return GP_FAILURE_TIMEOUT;
+	case ECONNRESET:
+		return GP_FAILURE_RESET;
+	default:
+		return GP_FAILURE_OTHER;
+	}
+}
+
+/* connect() did not succeed. */
+static __always_inline void gp_conn_failed(struct gp_conn *c, int error)
+{
+	struct gp_endpoint_record *r = gp_endpoint_record(c->endpoint);
+
+	if (r)
+		gp_add(&r->failed[gp_failure_of(error)], 1);
+}
+
+/* Ends whatever exchange is open: answered, it counts; else it was aborted. */
+static __always_inline void gp_conn_end_exchange(struct gp_conn *c, const struct sock *sk,
+						 const struct tcp_sock *tp)
+{
+	__u64 turn = c->turn, last_ns = gp_last_ns(c, tp);
+	bool unseen = c->role == GP_ROLE_SERVER && gp_received(sk, tp) != c->received;
+
+	switch (gp_phase(turn)) {
+	case GP_PHASE_IDLE:
+		if (unseen) /* bytes that nobody was told of, nor read */
+			gp_exchange_abort(c->endpoint, c->flags);
+		return;
+	case GP_PHASE_ANSWERED:
+		if (last_ns) {
+			gp_exchange_end(c, turn, GP_PHASE_IDLE, c->start_ns, c->first_ns, last_ns);
+			return;
+		}
+		break;
+	case GP_PHASE_REQUEST:
+		/* A client whose send took nothing has asked nothing. */
+		if (c->role == GP_ROLE_CLIENT && !gp_send_took(c, tp))
+			return;
+		break;
+	default:
+		break;
+	}
+	c->turn = gp_turn_next(turn, GP_PHASE_IDLE);
+	gp_exchange_abort(c->endpoint, c->flags);
+}
+
+static __always_inline void gp_conn_closed(struct gp_conn *c, const struct sock *sk)
+{
+	const struct tcp_sock *tp = gp_tcp((struct sock *)sk);
+	struct gp_endpoint_record *r;
+
+	if (c->flags & GP_CONN_LISTENER) {
+		gp_endpoint_connections(c->endpoint, -1);
+		return;
+	}
+	if (!tp || !(c->flags & GP_CONN_OPEN))
+		return;
+	c->flags &= ~GP_CONN_OPEN;
+	gp_conn_end_exchange(c, sk, tp);
+	r = gp_endpoint_record(c->endpoint);
+	if (r) {
+		gp_conn_count_bytes(c, sk, tp, r);
+		gp_add(&r->closed, 1);
+	}
+	gp_endpoint_connections(c->endpoint, -1);
+}
+
+#endif

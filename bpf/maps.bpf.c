@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "maps.bpf.h"
+
+struct gp_conns_map conns SEC(".maps");
+struct gp_threads_map threads SEC(".maps");
+struct gp_slots_map server_slots SEC(".maps");
+struct gp_slots_map client_slots SEC(".maps");
+struct gp_slots_map service_slots SEC(".maps");
+struct gp_endpoint_keys_map endpoint_keys SEC(".maps");
+struct gp_endpoint_infos_map endpoint_infos SEC(".maps");
+struct gp_endpoint_records_map endpoints SEC(".maps");
+struct gp_endpoint_gauges_map endpoint_gauges SEC(".maps");
+struct gp_service_keys_map service_keys SEC(".maps");
+struct gp_service_infos_map service_infos SEC(".maps");
+struct gp_service_records_map services SEC(".maps");
+struct gp_cpus_map cpus SEC(".maps");
+struct gp_dropped_map dropped SEC(".maps");
+struct gp_listening_map listening SEC(".maps");
+
+const volatile __u32 gp_shards = GP_SHARDS_MAX;
+const volatile __u32 gp_threads_mask = 65535;
+const volatile bool gp_with_sched = true, gp_with_client = true;
+const volatile __u32 gp_port_ranges = GP_PORT_RANGES;
+const volatile struct gp_port_range gp_ports[GP_PORT_RANGES] = {};
+
+volatile bool gp_final;
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The maps and settings that more than one object uses. Each is defined in maps.bpf.c. Sizes given
+ * here are the smallest valid ones; user space sets the real ones before loading.
+ */
+#ifndef GP_MAPS_BPF_H
+#define GP_MAPS_BPF_H
+
+#include "gp_records.h"
+#include "kernel.bpf.h"
+#include "state.bpf.h"
+
+struct gp_conns_map {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct gp_conn);
+};
+
+struct gp_threads_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct gp_thread);
+};
+
+struct gp_slots_map { /* slots that nobody has, oldest first */
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, 1);
+	__type(value, __u32);
+};
+
+struct gp_endpoint_keys_map { /* key -> gp_ref */
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct gp_endpoint_key);
+	__type(value, __u32);
+};
+
+struct gp_endpoint_infos_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct gp_endpoint_info);
+};
+
+struct gp_endpoint_records_map { /* slot * shards + shard */
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct gp_endpoint_record);
+};
+
+struct gp_service_keys_map { /* key -> gp_ref */
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct gp_service_key);
+	__type(value, __u32);
+};
+
+struct gp_service_infos_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct gp_service_info);
+};
+
+struct gp_service_records_map { /* slot * shards + shard */
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct gp_service_record);
+};
+
+struct gp_cpus_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct gp_cpu_record);
+};
+
+struct gp_endpoint_gauges_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct gp_endpoint_gauges);
+};
+
+struct gp_dropped_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct gp_dropped);
+};
+
+/* Ports in a network namespace on which something listens: tells the role of older connections. */
+struct gp_listen_key {
+	__u32 netns;
+	__u32 port;
+};
+
+struct gp_listening_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct gp_listen_key);
+	__type(value, __u8);
+};
+
+extern struct gp_conns_map conns SEC(".maps");
+extern struct gp_threads_map threads SEC(".maps");
+extern struct gp_slots_map server_slots SEC(".maps");
+extern struct gp_slots_map client_slots SEC(".maps");
+extern struct gp_slots_map service_slots SEC(".maps");
+extern struct gp_endpoint_keys_map endpoint_keys SEC(".maps");
+extern struct gp_endpoint_infos_map endpoint_infos SEC(".maps");
+extern struct gp_endpoint_records_map endpoints SEC(".maps");
+extern struct gp_endpoint_gauges_map endpoint_gauges SEC(".maps");
+extern struct gp_service_keys_map service_keys SEC(".maps");
+extern struct gp_service_infos_map service_infos SEC(".maps");
+extern struct gp_service_records_map services SEC(".maps");
+extern struct gp_cpus_map cpus SEC(".maps");
+extern struct gp_dropped_map dropped SEC(".maps");
+extern struct gp_listening_map listening SEC(".maps");
+
+/* Fixed at load. */
+extern const volatile __u32 gp_shards;	     /* copies of each record */
+extern const volatile __u32 gp_threads_mask; /* size of the thread table - 1 */
+extern const volatile bool gp_with_sched, gp_with_client;
+extern const volatile __u32 gp_port_ranges; /* 0: all ports */
+extern const volatile struct gp_port_range gp_ports[GP_PORT_RANGES];
+
+/* Set by user space while running. */
+extern volatile bool gp_final; /* the last collection: nothing answered is left open */
+
+/* Adds one to a `dropped` counter. */
+static __always_inline void gp_drop(enum gp_drop what)
+{
+	__u32 shard = bpf_get_smp_processor_id() & (GP_SHARDS_MAX - 1);
+	struct gp_dropped *d = bpf_map_lookup_elem(&dropped, &shard);
+
+	if (d)
+		__sync_fetch_and_add(&d->counts[what], 1);
+}
+
+/* This CPU's copy of the records. */
+static __always_inline __u32 gp_shard(void)
+{
+	return bpf_get_smp_processor_id() & (gp_shards - 1);
+}
+
+#endif

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The life of processes. */
+#include "thread.bpf.h"
+
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(exec_tp, struct task_struct *p)
+{
+	struct gp_task_id id;
+
+	gp_task_id(&id, p);
+	gp_thread_moved(&id, true);
+	return 0;
+}
+
+/* Only without the scheduler programs, which see a thread's very last switch. */
+SEC("?tp_btf/sched_process_exit")
+int BPF_PROG(exit_tp, struct task_struct *p)
+{
+	gp_thread_remove(p->pid);
+	return 0;
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The scheduler: who has a CPU, who waits for one, who sleeps.
+ *
+ * A wait begins when a waker decides to wake the thread (sched_waking), when it is created, or when
+ * it is switched out while still runnable; it ends when it is switched in. sched_switch runs with
+ * interrupts off and the run queue locked: nothing else touches the two threads' records meanwhile,
+ * but for `waking_ns`.
+ */
+#include "compat.bpf.h"
+#include "endpoint.bpf.h"
+#include "maps.bpf.h"
+#include "thread.bpf.h"
+
+/* Makes the record of a thread, on first sight. */
+static __noinline struct gp_thread *first_sight(struct task_struct *p)
+{
+	struct gp_task_id id;
+
+	gp_task_id(&id, p);
+	gp_thread_add(&id);
+	return gp_thread_find(id.pid);
+}
+
+/*
+ * Begins or ends the time of whoever has this CPU. `service` is GP_SLOT_NONE for the idle task.
+ * The sequence is odd from before the first thing a switch counts until after the last, so that
+ * user space can tell whether the time of the running task is already counted.
+ */
+static __always_inline void switch_cpu(struct gp_cpu_record *r, __u64 now, bool was_idle,
+				       __u32 service)
+{
+	if (r->since_ns) {
+		if (was_idle)
+			r->idle_ns += now - r->since_ns;
+		else
+			r->busy_ns += now - r->since_ns;
+	}
+	r->since_ns = now;
+	r->service = service;
+	barrier();
+	r->sequence++;
+}
+
+static __always_inline void switch_out(struct task_struct *prev, struct gp_thread *t, __u64 now,
+				       bool runnable, unsigned int state)
+{
+	struct gp_service_record *r = gp_service_record(t->service);
+	__u64 ran;
+
+	if (r) {
+		if (t->state == GP_THREAD_RUNNING) {
+			ran = now - t->since_ns;
+			t->cpu_ns += ran;
+			gp_add(&r->cpu_ns, ran);
+		}
+		gp_add(runnable ? &r->involuntary : &r->voluntary, 1);
+	}
+	t->since_ns = now;
+	if (runnable)
+		t->state = GP_THREAD_WAITING;
+	else if ((state & GP_TASK_UNINTERRUPTIBLE) &&
+		 BPF_CORE_READ_BITFIELD_PROBED(prev, in_iowait))
+		t->state = GP_THREAD_IO;
+	else
+		t->state = GP_THREAD_BLOCKED;
+}
+
+/* When the wait that ends now began; 0 if that was not seen. */
+static __always_inline __u64 wait_began(const struct gp_thread *t)
+{
+	__u64 waking = t->waking_ns;
+
+	if (t->state == GP_THREAD_WAITING)
+		return t->since_ns;
+	if (!waking)
+		return 0;
+	return waking > t->since_ns ? waking : t->since_ns;
+}
+
+static __always_inline void switch_in(struct gp_thread *t, __u64 now)
+{
+	struct gp_service_record *r = gp_service_record(t->service);
+	__u64 began = wait_began(t), wait;
+
+	if (t->state == GP_THREAD_IO && began && r) {
+		t->io_ns += began - t->since_ns;
+		gp_add(&r->io_ns, began - t->since_ns);
+	}
+	if (began && r) {
+		wait = now > began ? now - began : 0;
+		t->runqueue_ns += wait;
+		gp_add(&r->runqueue_ns, wait);
+		gp_raise(&r->runqueue_max_ns, wait);
+		gp_hist_count_one(r->runqueue, gp_slot(wait));
+	}
+	t->state = GP_THREAD_RUNNING;
+	t->since_ns = now;
+	t->waking_ns = 0;
+}
+
+SEC("?tp_btf/sched_switch")
+int BPF_PROG(switch_tp, bool preempt, struct task_struct *prev, struct task_struct *next,
+	     unsigned int state)
+{
+	__u32 service = GP_SLOT_NONE, cpu = bpf_get_smp_processor_id();
+	struct gp_cpu_record *r = bpf_map_lookup_elem(&cpus, &cpu);
+	__u64 now = bpf_ktime_get_ns();
+	struct gp_thread *t;
+
+	if (!r)
+		return 0;
+	r->sequence++;
+	barrier();
+	if (prev->pid) {
+		t = gp_thread_find(prev->pid);
+		if (t)
+			switch_out(prev, t, now, preempt || !state, state);
+		if (t && (state & GP_TASK_DEAD))
+			gp_thread_remove(prev->pid);
+	}
+	if (next->pid) {
+		t = gp_thread_find(next->pid);
+		if (!t)
+			t = first_sight(next);
+		if (t && t->css_set != (__u64)next->cgroups) {
+			struct gp_task_id id;
+
+			gp_task_id(&id, next);
+			gp_thread_moved(&id, false);
+		}
+		if (t) {
+			switch_in(t, now);
+			service = t->service;
+		}
+	}
+	switch_cpu(r, now, !prev->pid, service);
+	return 0;
+}
+
+SEC("?tp_btf/sched_waking")
+int BPF_PROG(waking_tp, struct task_struct *p)
+{
+	struct gp_thread *t;
+
+	if (gp_is_queued(p))
+		return 0; /* it was not asleep: nothing begins */
+	t = gp_thread_find(p->pid);
+	if (t)
+		t->waking_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("?tp_btf/sched_wakeup_new")
+int BPF_PROG(created_tp, struct task_struct *p)
+{
+	struct gp_task_id id;
+	struct gp_thread *t;
+
+	gp_task_id(&id, p);
+	id.parent = bpf_get_current_task_btf()->pid;
+	if (gp_thread_add(&id))
+		return 0;
+	t = gp_thread_find(id.pid);
+	if (t)
+		t->waking_ns = bpf_ktime_get_ns();
+	return 0;
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "endpoint.bpf.h"
+#include "maps.bpf.h"
+#include "thread.bpf.h"
+
+/* A free place, made the thread's own; or the one it has. NULL if there is none. */
+static __always_inline struct gp_thread *claim(__u32 pid)
+{
+	for (__u32 way = 0; way < GP_THREAD_WAYS; way++) {
+		__u32 index = (pid + way) & gp_threads_mask;
+		struct gp_thread *t = bpf_map_lookup_elem(&threads, &index);
+
+		if (!t)
+			return NULL;
+		if (t->pid == pid)
+			return t;
+		if (!t->pid && !__sync_val_compare_and_swap(&t->pid, 0, pid))
+			return t;
+	}
+	return NULL;
+}
+
+static __always_inline struct gp_service_info *info_of(__u32 ref)
+{
+	__u32 index = GP_REF_INDEX(ref);
+	struct gp_service_info *info = bpf_map_lookup_elem(&service_infos, &index);
+
+	return info && info->ref == ref ? info : NULL;
+}
+
+/* The name of the program that thread `pid` runs, if that is known. */
+static __always_inline bool known_name(__u32 pid, struct gp_service_key *key)
+{
+	struct gp_thread *t = pid ? gp_thread_find(pid) : NULL;
+	struct gp_service_info *info = t ? info_of(t->service) : NULL;
+
+	if (!info || !GP_REF_INDEX(t->service))
+		return false;
+	__builtin_memcpy(key->name, info->key.name, sizeof(key->name));
+	return true;
+}
+
+static __always_inline void set_service(struct gp_thread *t, __u32 ref)
+{
+	struct gp_service_info *from = info_of(t->service), *to = info_of(ref);
+
+	if (from == to)
+		return;
+	if (from)
+		__sync_fetch_and_add(&from->threads, -1);
+	if (to)
+		__sync_fetch_and_add(&to->threads, 1);
+	t->service = ref;
+}
+
+/* Finds the service of a thread anew. The name it had counts unless it is `renamed` by an exec. */
+static __always_inline void resolve(struct gp_thread *t, struct gp_task_id *id, bool renamed)
+{
+	struct gp_service_key key = {};
+
+	if (id->is_kernel) {
+		__builtin_memcpy(key.name, "kernel", 7);
+	} else {
+		key.cgroup = id->cgroup;
+		if (renamed || (!known_name(id->pid, &key) && !known_name(id->tgid, &key) &&
+				!known_name(id->parent, &key)))
+			__builtin_memcpy(key.name, id->name, sizeof(key.name));
+	}
+	t->css_set = id->css_set;
+	set_service(t, gp_service_get(&key, id->tgid));
+}
+
+int gp_thread_add(struct gp_task_id *id)
+{
+	struct gp_thread *t;
+
+	if (!id)
+		return -1;
+	t = claim(id->pid);
+	if (!t) {
+		gp_drop(GP_DROP_THREADS);
+		return -1;
+	}
+	t->service = GP_SLOT_NONE;
+	t->state = GP_THREAD_UNKNOWN;
+	t->since_ns = 0;
+	t->waking_ns = 0;
+	t->runqueue_ns = 0;
+	t->cpu_ns = 0;
+	t->io_ns = 0;
+	t->current = 0;
+	resolve(t, id, false);
+	return 0;
+}
+
+int gp_thread_moved(struct gp_task_id *id, bool renamed)
+{
+	struct gp_thread *t;
+
+	if (!id)
+		return -1;
+	t = gp_thread_find(id->pid);
+	if (!t)
+		return gp_thread_add(id);
+	resolve(t, id, renamed);
+	return 0;
+}
+
+int gp_thread_remove(__u32 pid)
+{
+	struct gp_thread *t = gp_thread_find(pid);
+
+	if (!t)
+		return -1;
+	set_service(t, GP_SLOT_NONE);
+	t->pid = 0;
+	return 0;
+}

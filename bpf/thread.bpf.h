@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Threads: one 64-byte record each, in an array that the scheduler programs keep. A thread's place
+ * is found by its pid: the first of GP_THREAD_WAYS places from pid & mask on that has it.
+ */
+#ifndef GP_THREAD_BPF_H
+#define GP_THREAD_BPF_H
+
+#include "maps.bpf.h"
+
+#define GP_THREAD_WAYS 4
+
+/* What a thread record is made of, taken from a task. */
+struct gp_task_id {
+	__u32 pid, tgid;
+	__u64 css_set, cgroup;
+	__u32 is_kernel;	/* a kernel thread: all of these are one service, "kernel" */
+	__u32 parent;		/* pid of the task that forked it just now; 0: not known */
+	char name[GP_NAME_LEN]; /* of the thread-group leader */
+};
+
+/*
+ * Makes (or finds) the record of a thread and its service. Its program's name is the one its
+ * leader's or its parent's service has, so that later renames do not count; else the name now.
+ * 0, or -1 if the table is full there, which is counted.
+ */
+int gp_thread_add(struct gp_task_id *id);
+
+/* The thread now runs another program (`id->name`), or is in other control groups. */
+int gp_thread_moved(struct gp_task_id *id, bool renamed);
+
+/* The thread is gone. */
+int gp_thread_remove(__u32 pid);
+
+/* The record of a thread that is known, or NULL. */
+static __always_inline struct gp_thread *gp_thread_find(__u32 pid)
+{
+	for (__u32 way = 0; way < GP_THREAD_WAYS; way++) {
+		__u32 index = (pid + way) & gp_threads_mask;
+		struct gp_thread *t = bpf_map_lookup_elem(&threads, &index);
+
+		if (!t)
+			return NULL;
+		if (t->pid == pid)
+			return t;
+	}
+	return NULL;
+}
+
+static __always_inline void gp_task_id(struct gp_task_id *id, struct task_struct *task)
+{
+	id->pid = task->pid;
+	id->tgid = task->tgid;
+	id->css_set = (__u64)task->cgroups;
+	id->cgroup = task->cgroups->dfl_cgrp->kn->id;
+	id->is_kernel = !!(task->flags & PF_KTHREAD);
+	id->parent = 0;
+	bpf_probe_read_kernel_str(id->name, sizeof(id->name), task->group_leader->comm);
+}
+
+#endif

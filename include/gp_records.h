@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The records that the BPF programs write and the collector drains.
+ *
+ * Endpoint and service records are kept in shards: one copy for each group of CPUs, at most
+ * GP_SHARDS_MAX, so that CPUs do not fight over cache lines. Shard s of slot n is element
+ * n * shards + s of its array. Every counter is added to atomically in the kernel and taken with
+ * an atomic exchange by the collector, so a record always holds just what was not collected yet.
+ */
+#ifndef GP_RECORDS_H
+#define GP_RECORDS_H
+
+#include "gp_hist.h"
+#include "gp_types.h"
+
+#define GP_SHARDS_MAX 4
+#define GP_NAME_LEN 16	      /* a program's name: TASK_COMM_LEN */
+#define GP_HIST_WORDS 260     /* GP_HIST_SLOTS, rounded up to whole 16 bytes */
+#define GP_SERVICE_PORTS 64   /* server endpoints of one service before its `other` */
+#define GP_SERVICE_REMOTES 32 /* client endpoints of one service before its `other` */
+
+/* Slots that are there from the start and take what does not fit. */
+#define GP_SLOT_OTHER_SERVER 0
+#define GP_SLOT_OTHER_CLIENT 1
+#define GP_SLOT_OTHER_SERVICE 0
+#define GP_SLOT_NONE 0xffffffffu
+
+enum gp_role { GP_ROLE_SERVER, GP_ROLE_CLIENT, GP_ROLE_COUNT };
+enum gp_transport { GP_TRANSPORT_TCP, GP_TRANSPORT_UDP, GP_TRANSPORT_UNIX, GP_TRANSPORT_COUNT };
+enum gp_protocol { GP_PROTOCOL_UNKNOWN, GP_PROTOCOL_COUNT };
+enum gp_framing { GP_FRAMING_NONE, GP_FRAMING_TURNS, GP_FRAMING_PROTOCOL, GP_FRAMING_COUNT };
+
+/* Where the time of an exchange went: design.md, "Stages". */
+enum gp_stage {
+	GP_STAGE_RUNQUEUE,
+	GP_STAGE_BACKLOG,
+	GP_STAGE_CPU,
+	GP_STAGE_DOWNSTREAM,
+	GP_STAGE_IO,
+	GP_STAGE_SLEEP,
+	GP_STAGE_UNATTRIBUTED,
+	GP_STAGE_TRANSFER,
+	GP_STAGE_COUNT
+};
+
+enum gp_error { GP_ERROR_SERVER, GP_ERROR_CLIENT, GP_ERROR_ABORTED, GP_ERROR_COUNT };
+enum gp_failure {
+	GP_FAILURE_REFUSED,
+	GP_FAILURE_TIMEOUT,
+	GP_FAILURE_RESET,
+	GP_FAILURE_OTHER,
+	GP_FAILURE_COUNT
+};
+
+/* What was lost or lost its detail; contract.md, `self.dropped`. */
+enum gp_drop {
+	GP_DROP_ENDPOINTS,
+	GP_DROP_SERVICES,
+	GP_DROP_OPERATIONS,
+	GP_DROP_CONNECTIONS,
+	GP_DROP_THREADS,
+	GP_DROP_EDGES,
+	GP_DROP_PIPELINE,
+	GP_DROP_BYTES_UNSEEN,
+	GP_DROP_STALE_SLOTS,
+	GP_DROP_CLOCK,
+	GP_DROP_EXEMPLARS,
+	GP_DROP_COUNT
+};
+
+/* Marks in gp_endpoint_key.flags. */
+#define GP_KEY_OTHER 1 /* the service's `other`: port and address are empty */
+#define GP_KEY_V6 2    /* `address` is IPv6; else IPv4 in the first four bytes */
+
+/* Ports asked for by --port. */
+#define GP_PORT_RANGES 16
+
+struct gp_port_range {
+	__u16 first, last;
+};
+
+/* What tells endpoints apart in the kernel. No padding: it is hashed as bytes. */
+struct gp_endpoint_key {
+	__u32 service; /* gp_ref of the service */
+	__u32 netns;   /* inode of the network namespace */
+	__u16 port;    /* host order: the local one for servers, the remote one for clients */
+	__u8 role;
+	__u8 transport;
+	__u8 protocol;
+	__u8 flags;
+	__u16 reserved;
+	__u8 address[16]; /* clients: the remote address, network order; v4-mapped as IPv4 */
+};
+
+struct gp_service_key {
+	__u64 cgroup; /* id in the v2 hierarchy */
+	char name[GP_NAME_LEN];
+};
+
+/*
+ * A reference to a slot is its index and the generation it was given out with:
+ * index | generation << 16. A slot that was given to somebody else has another generation.
+ */
+#define GP_REF(index, generation) ((__u32)(index) | (__u32)(generation) << 16)
+#define GP_REF_INDEX(ref) ((ref)&0xffffu)
+#define GP_REF_GENERATION(ref) ((ref) >> 16)
+
+/* State of a slot. User space alone moves FREE -> (given out by the kernel) LIVE -> DEAD -> FREE.
+ */
+enum gp_slot_state { GP_SLOT_FREE, GP_SLOT_LIVE, GP_SLOT_DEAD };
+
+#define GP_INFO_IGNORED 1 /* not asked for: user space decided by name; the kernel leaves early */
+
+/* One for each endpoint slot: who it is. Written when given out; `ignored` by user space. */
+struct gp_endpoint_info {
+	__u32 ref; /* this slot's current gp_ref: index and generation */
+	__u32 state;
+	__u32 flags;
+	__s32 connections; /* open now, atomically added; listeners count as one */
+	struct gp_endpoint_key key;
+} __attribute__((aligned(64)));
+
+/* One for each service slot. */
+struct gp_service_info {
+	__u32 ref;
+	__u32 state;
+	__u32 flags;
+	__u32 pid;		/* of one of its processes, as seen in the root pid namespace */
+	__s32 threads;		/* alive now */
+	__s32 servers, clients; /* endpoints given out to it */
+	__u32 reserved;
+	struct gp_service_key key;
+} __attribute__((aligned(64)));
+
+struct gp_endpoint_record {
+	__u32 duration[GP_HIST_WORDS];
+	__u32 first_byte[GP_HIST_WORDS];
+	__u32 setup[GP_HIST_WORDS];		   /* servers: wait for accept; clients: connect */
+	__u64 stages_ns[GP_BANDS][GP_STAGE_COUNT]; /* clients: unattributed and transfer only */
+	__u64 setup_ns;
+	__u64 duration_max_ns, first_byte_max_ns, setup_max_ns;
+	__u64 errors[GP_ERROR_COUNT];
+	__u64 bytes_in, bytes_out; /* payload */
+	__u64 opened, closed, handed_over, streams;
+	__u64 failed[GP_FAILURE_COUNT];
+	__u64 retransmits, resets_sent, resets_received;
+	__u32 ref;   /* as in gp_endpoint_info: a record that was given to somebody else differs */
+	__u32 flags; /* GP_INFO_IGNORED */
+	__u64 reserved[1];
+} __attribute__((aligned(64)));
+
+struct gp_service_record {
+	__u32 runqueue[GP_HIST_WORDS];
+	__u64 runqueue_ns, runqueue_max_ns;
+	__u64 cpu_ns, io_ns;
+	__u64 voluntary, involuntary;
+} __attribute__((aligned(64)));
+
+/* One for each shard. */
+struct gp_dropped {
+	__u64 counts[GP_DROP_COUNT];
+} __attribute__((aligned(64)));
+
+/* One for each CPU. Written only by that CPU's scheduler program; totals since the start. */
+struct gp_cpu_record {
+	__u64 sequence; /* odd while being written */
+	__u64 since_ns; /* when the task now running was switched in; 0: not known yet */
+	__u64 busy_ns, idle_ns;
+	__u32 service; /* gp_ref of the running task's service; GP_SLOT_NONE for the idle task */
+	__u32 reserved;
+	__u64 pad[3];
+} __attribute__((aligned(64)));
+
+/* Of one endpoint slot at one collection, added up by the iterator over all connections. */
+struct gp_endpoint_gauges {
+	__u64 in_flight;
+	__u64 oldest_ns; /* age of the oldest exchange in flight */
+	__u64 unread_bytes;
+	__u64 active; /* established connections */
+	__u64 accept_queue, accept_limit, listeners;
+	__u64 rtt_ns, rtt_count, rtt_min_ns;
+	__u64 reserved[6];
+} __attribute__((aligned(64)));
+
+#ifndef __cplusplus
+_Static_assert(sizeof(struct gp_endpoint_key) == 32, "hashed as bytes: no padding");
+_Static_assert(sizeof(struct gp_service_key) == 24, "hashed as bytes: no padding");
+_Static_assert(sizeof(struct gp_endpoint_record) % 64 == 0, "shards begin on a cache line");
+_Static_assert(sizeof(struct gp_service_record) % 64 == 0, "shards begin on a cache line");
+#endif
+
+#endif
