@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# goldpan: `make` leaves the program at build/goldpan, with the BPF objects inside it.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+B := build
+CLANG ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+PKGS := libbpf popt jansson smartcols
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
+	-Wno-unused-parameter
+CFLAGS ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -Iinclude -Iuser -I$(B) \
+	$(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LDFLAGS ?= -pie -Wl,-z,relro,-z,now
+LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lelf -lz -lm
+# Kernel types are declared in bpf/kernel.bpf.h: nothing comes from the build machine's kernel.
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter \
+	-Wno-missing-declarations -Iinclude -Ibpf -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+# Definitions of maps first: bpftool 7.1 loses their offsets when it meets the uses before.
+BPF_OBJS := $(B)/bpf/maps.bpf.o \
+	$(patsubst bpf/%.c,$(B)/bpf/%.o,$(filter-out bpf/maps.bpf.c,$(wildcard bpf/*.bpf.c)))
+USER_OBJS := $(patsubst user/%.c,$(B)/user/%.o,$(wildcard user/*.c))
+LOAD_OBJS := $(patsubst tests/bench/%.c,$(B)/tests/bench/%.o,$(wildcard tests/bench/load*.c))
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+SERVERS := $(patsubst tests/servers/%.c,$(B)/tests/servers/%,$(wildcard tests/servers/*.c))
+# What unit tests may use: everything that needs neither the kernel's maps nor privileges.
+PURE := arena config export_json export_table format hist json_endpoint json_record json_writer log \
+	names option output sink snapshot snapshot_copy table_row table_text text time_text
+PURE_OBJS := $(foreach m,$(PURE),$(if $(wildcard user/$(m).c),$(B)/asan/$(m).o))
+
+all: $(B)/goldpan $(B)/floor $(B)/load $(SERVERS)
+
+$(B)/goldpan: $(USER_OBJS)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/user/%.o: user/%.c | $(B)/goldpan.skel.h
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/bpf/%.o: bpf/%.c
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/goldpan.bpf.o: $(BPF_OBJS) Makefile
+	$(BPFTOOL) gen object $@ $(BPF_OBJS)
+
+$(B)/%.skel.h: $(B)/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+
+# The objects that include the skeleton are rebuilt with it, from the first build on.
+$(B)/user/loader.o: $(B)/goldpan.skel.h
+
+# The floor program of the benchmark: the least that any program on these hooks can cost.
+$(B)/floor.bpf.o: tests/bench/floor.bpf.c
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(B)/floor.bpf.d -c -o $@ $<
+
+$(B)/floor: tests/bench/floor.c $(B)/floor.skel.h
+	$(CC) $(ALL_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(LIBS)
+
+# The benchmark's load generator.
+$(B)/load: $(LOAD_OBJS)
+	$(CC) $(LDFLAGS) -o $@ $^
+
+$(B)/tests/bench/%.o: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Servers with known behaviour, for the tests.
+$(B)/tests/servers/%: tests/servers/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< -lpthread
+
+$(B)/asan/%.o: user/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -U_FORTIFY_SOURCE $(SANITIZE) -MMD -MP -c -o $@ $<
+
+$(B)/tests/unit/%: tests/unit/%.c $(PURE_OBJS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -U_FORTIFY_SOURCE $(SANITIZE) -MMD -MP $(LDFLAGS) -o $@ $< $(PURE_OBJS) \
+		-lcmocka $(LIBS)
+
+unit: $(UNIT_TESTS)
+
+check: all unit
+	scripts/check --no-setup
+
+install: $(B)/goldpan
+	install -D -m 0755 $(B)/goldpan $(DESTDIR)$(PREFIX)/bin/goldpan
+
+clean:
+	rm -rf $(B)
+
+.PHONY: all unit check install clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+-include $(wildcard $(B)/*.d $(B)/*/*.d $(B)/tests/*/*.d)

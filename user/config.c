@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "config.h"
+
+#include <errno.h>
+#include <popt.h>
+#include <string.h>
+
+#include "log.h"
+#include "option.h"
+#include "own.h"
+
+#define SEE_HELP "'goldpan --help' lists what there is"
+
+/* The commands of the finished program: who types one is told that it is not there yet. */
+static const struct command {
+	const char *name;
+	bool exists;
+} commands[] = {
+	{"run", true},	   {"top", false},    {"demo", false},
+	{"doctor", false}, {"report", false}, {"merge", false},
+};
+
+void gp_config_free(struct gp_config **pointer)
+{
+	struct gp_config *cfg = *pointer;
+
+	*pointer = NULL;
+	if (!cfg)
+		return;
+	for (size_t i = 0; i < cfg->outputs; i++)
+		free(cfg->output[i].path);
+	for (size_t i = 0; i < cfg->services; i++)
+		free(cfg->service[i]);
+	for (size_t i = 0; i < cfg->excludes; i++)
+		free(cfg->exclude[i]);
+	free(cfg->output);
+	free(cfg->service);
+	free(cfg->exclude);
+	free(cfg->port);
+	free(cfg);
+}
+
+static void free_context(poptContext *con)
+{
+	*con = poptFreeContext(*con);
+}
+
+/* 0, or -EINVAL after saying that there is no such command. */
+static int check_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(name, commands[i].name))
+			continue;
+		if (commands[i].exists)
+			return 0;
+		gp_error("this version of goldpan does not have the command '%s': it has 'run'",
+			 name);
+		return -EINVAL;
+	}
+	gp_error("there is no command '%s': " SEE_HELP, name);
+	return -EINVAL;
+}
+
+/* The rows of popt for our own, `val` being the place in the table plus one; free() it. */
+static struct poptOption *popt_rows(void)
+{
+	struct poptOption *rows = calloc(gp_option_count + 1, sizeof(*rows));
+
+	for (size_t i = 0; rows && i < gp_option_count; i++) {
+		const struct gp_option *o = &gp_options[i];
+
+		rows[i].longName = o->name;
+		rows[i].shortName = o->letter;
+		rows[i].argInfo = o->argument ? POPT_ARG_STRING : POPT_ARG_NONE;
+		rows[i].argDescrip = o->argument;
+		rows[i].descrip = o->help;
+		rows[i].val = i + 1;
+	}
+	return rows;
+}
+
+/* Whether `given`, "--name" or letters of which it is the last, is the option. */
+static bool is_option(const struct gp_option *o, const char *given)
+{
+	if (!strncmp(given, "--", 2))
+		return !strcmp(given + 2, o->name);
+	return o->letter && given[strlen(given) - 1] == o->letter;
+}
+
+/* Says what popt could not read. -EINVAL, or -ENOMEM. */
+static int report(int error, const char *given)
+{
+	switch (error) {
+	case POPT_ERROR_BADOPT:
+		gp_error("there is no option '%s': " SEE_HELP, given);
+		return -EINVAL;
+	case POPT_ERROR_UNWANTEDARG:
+		gp_error("option '%s': it takes no argument", given);
+		return -EINVAL;
+	case POPT_ERROR_NOARG:
+		for (size_t i = 0; i < gp_option_count; i++)
+			if (is_option(&gp_options[i], given))
+				gp_error("option %s has no argument: give %s", given,
+					 gp_options[i].accepted);
+		return -EINVAL;
+	case POPT_ERROR_MALLOC:
+		return -ENOMEM;
+	default:
+		gp_error("option '%s': %s", given, poptStrerror(error));
+		return -EINVAL;
+	}
+}
+
+/* Applies what was given, then the presets of what was not. 0, -EINVAL said, or -ENOMEM. */
+static int apply_all(struct gp_config *cfg, poptContext con)
+{
+	gp_auto(gp_free) bool *given = calloc(gp_option_count, sizeof(*given));
+	int rc = given ? 0 : -ENOMEM, val;
+
+	while (!rc && (val = poptGetNextOpt(con)) > 0) {
+		gp_auto(gp_free) char *arg = poptGetOptArg(con);
+
+		given[val - 1] = true;
+		rc = gp_option_apply(&gp_options[val - 1], arg, cfg);
+	}
+	if (!rc && val < -1)
+		return report(val, poptBadOption(con, POPT_BADOPTION_NOALIAS));
+	if (!rc && poptPeekArg(con)) {
+		gp_error("'%s' is one argument too many: a command comes first, then options, "
+			 "and nothing else",
+			 poptPeekArg(con));
+		return -EINVAL;
+	}
+	for (size_t i = 0; !rc && i < gp_option_count; i++)
+		if (!given[i] && gp_options[i].preset)
+			rc = gp_option_apply(&gp_options[i], gp_options[i].preset, cfg);
+	return rc;
+}
+
+/* 0, or -EINVAL after saying which place two outputs would share. */
+static int check_outputs(const struct gp_config *cfg)
+{
+	for (size_t i = 0; i < cfg->outputs; i++) {
+		const char *path = cfg->output[i].path;
+
+		for (size_t j = 0; j < i; j++) {
+			const char *other = cfg->output[j].path;
+
+			if (path && other ? strcmp(path, other) : path != other)
+				continue;
+			gp_error("option --output: '%s' is given twice: give each output a place "
+				 "of its own",
+				 path ?: "standard output");
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+int gp_config_parse(struct gp_config **out, int argc, const char **argv)
+{
+	gp_auto(gp_config_free) struct gp_config *cfg = calloc(1, sizeof(*cfg));
+	gp_auto(gp_free) struct poptOption *rows = popt_rows();
+	gp_auto(free_context) poptContext con = NULL;
+	const char *nothing[] = {"goldpan", NULL};
+	bool has_command = argc > 1 && argv[1][0] != '-';
+	int rc;
+
+	if (!cfg || !rows)
+		return -ENOMEM;
+	rc = has_command ? check_command(argv[1]) : 0;
+	if (rc)
+		return rc;
+	if (argc < 1) { /* which popt does not survive */
+		argc = 1;
+		argv = nothing;
+	}
+	con = poptGetContext(NULL, argc - has_command, argv + has_command, rows, 0);
+	if (!con)
+		return -ENOMEM;
+	rc = apply_all(cfg, con);
+	if (!rc)
+		rc = check_outputs(cfg);
+	if (rc)
+		return rc;
+	*out = TAKE_PTR(cfg);
+	return 0;
+}
+
+/* What the help says of an option: what it does, what it accepts, what holds without it. */
+static char *describe(const struct gp_option *o)
+{
+	char *text;
+
+	if (asprintf(&text, "%s%s%s%s%s%s", o->help, o->accepted ? ": " : "", o->accepted ?: "",
+		     o->preset ? " (default: " : "", o->preset ?: "", o->preset ? ")" : "") < 0)
+		return NULL;
+	return text;
+}
+
+void gp_config_help(void)
+{
+	gp_auto(gp_free) struct poptOption *rows = popt_rows();
+	gp_auto(free_context) poptContext con = NULL;
+	const char *argv[] = {"goldpan", NULL};
+
+	for (size_t i = 0; rows && i < gp_option_count; i++)
+		rows[i].descrip = describe(&gp_options[i]); /* NULL: without the text */
+	con = rows ? poptGetContext(NULL, 1, argv, rows, 0) : NULL;
+	if (con) {
+		poptSetOtherOptionHelp(con, "[run] [options]");
+		poptPrintHelp(con, stdout, 0);
+		puts("\nObserves the services of this host and exports their golden signals.\n"
+		     "As root, or with the capabilities to load BPF programs.");
+	}
+	for (size_t i = 0; rows && i < gp_option_count; i++)
+		free((char *)rows[i].descrip);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the user asked for. Read only once parsed. */
+#ifndef GP_CONFIG_H
+#define GP_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum gp_command { GP_COMMAND_RUN, GP_COMMAND_HELP, GP_COMMAND_VERSION };
+enum gp_format { GP_FORMAT_TABLE, GP_FORMAT_JSON, GP_FORMAT_COUNT };
+
+struct gp_output_spec {
+	enum gp_format format;
+	char *path; /* NULL: standard output */
+};
+
+struct gp_ports {
+	uint16_t first, last; /* inclusive */
+};
+
+struct gp_config {
+	enum gp_command command;
+	uint64_t interval_ns;
+	uint64_t duration_ns; /* 0: until a signal */
+	size_t outputs, services, excludes, ports;
+	struct gp_output_spec *output;
+	char **service, **exclude; /* globs */
+	struct gp_ports *port;
+	bool no_sched, no_client;
+	int verbosity; /* -1 quiet, 0, 1 verbose */
+	uint32_t max_endpoints, max_services, max_operations, max_threads;
+};
+
+/*
+ * Reads the command line (popt), defaults included. 0 and *out, to be freed by gp_config_free;
+ * -EINVAL after saying on standard error which option, what was given and what is accepted;
+ * -ENOMEM. Help and version are commands: the caller prints them and ends with 0.
+ */
+int gp_config_parse(struct gp_config **out, int argc, const char **argv);
+void gp_config_free(struct gp_config **cfg);
+
+/* Prints the help to standard output. */
+void gp_config_help(void);
+
+/*
+ * A time as users write it: "250ms", "10s", "5m", "1h", "1.5s"; a bare number is seconds. 0 and
+ * *ns; -EINVAL if it is not one, is negative, or does not fit.
+ */
+int gp_parse_time(const char *text, uint64_t *ns);
+
+#endif

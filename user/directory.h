@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who has each service slot, by name, and whether the user asked for it. */
+#ifndef GP_DIRECTORY_H
+#define GP_DIRECTORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "gp_records.h"
+#include "identity.h"
+
+struct gp_directory;
+
+struct gp_listing {
+	uint32_t ref; /* the slot's generation that this is about; 0: nobody */
+	bool wanted;  /* by --service and --exclude */
+	struct gp_identity *identity;
+};
+
+/* 0, or -ENOMEM. `cfg` is borrowed. */
+int gp_directory_new(struct gp_directory **out, const struct gp_config *cfg);
+void gp_directory_free(struct gp_directory **d);
+
+/* The listing of service slot `slot`, named now if it is new. NULL when out of memory. */
+const struct gp_listing *gp_directory_get(struct gp_directory *d, uint32_t slot,
+					  const struct gp_service_info *info);
+
+#endif

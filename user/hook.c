@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "hook.h"
+
+#include <bpf/btf.h>
+
+#include "own.h"
+
+static bool with_sched(const struct gp_config *cfg)
+{
+	return !cfg->no_sched;
+}
+
+static bool without_sched(const struct gp_config *cfg)
+{
+	return cfg->no_sched;
+}
+
+const struct gp_hook gp_hooks[] = {
+	{"data readable", "tp_btf/sk_data_ready", "arrive_tp", "btf_trace_sk_data_ready", NULL,
+	 true, "goldpan cannot see when requests arrive"},
+	{"application receives", "tp_btf/skb_copy_datagram_iovec", "read_tp",
+	 "btf_trace_skb_copy_datagram_iovec", NULL, true,
+	 "goldpan cannot see when requests are read"},
+	{"application sends", "tp_btf/tcp_sendmsg_locked", "send_tp",
+	 "btf_trace_tcp_sendmsg_locked", NULL, true, "goldpan cannot see when responses are sent"},
+	{"connection state", "tp_btf/inet_sock_set_state", "state_tp",
+	 "btf_trace_inet_sock_set_state", NULL, true, "goldpan cannot see connections come and go"},
+	{"resets sent", "tp_btf/tcp_send_reset", "reset_sent_tp", "btf_trace_tcp_send_reset", NULL,
+	 false, "tcp.resets_sent is null"},
+	{"resets received", "tp_btf/tcp_receive_reset", "reset_seen_tp",
+	 "btf_trace_tcp_receive_reset", NULL, false, "tcp.resets_received is null"},
+	{"scheduling", "tp_btf/sched_switch", "switch_tp", "btf_trace_sched_switch", with_sched,
+	 true, "goldpan cannot see who has a CPU; --no-sched does without"},
+	{"waking", "tp_btf/sched_waking", "waking_tp", "btf_trace_sched_waking", with_sched, true,
+	 "goldpan cannot see waits for a CPU; --no-sched does without"},
+	{"thread created", "tp_btf/sched_wakeup_new", "created_tp", "btf_trace_sched_wakeup_new",
+	 with_sched, true, "goldpan cannot see new threads wait; --no-sched does without"},
+	{"program started", "tp_btf/sched_process_exec", "exec_tp", "btf_trace_sched_process_exec",
+	 NULL, true, "goldpan cannot tell programs apart"},
+	{"thread ended", "tp_btf/sched_process_exit", "exit_tp", "btf_trace_sched_process_exit",
+	 without_sched, true, "goldpan cannot see threads end"},
+	{"older sockets", "iter/tcp", "older_tcp", NULL, NULL, false,
+	 "connections older than goldpan are not observed"},
+	{"holders of older sockets", "iter/task_file", "older_holder", NULL, NULL, false,
+	 "listeners older than goldpan have no owner until a connection is served"},
+	{"collection", "iter/bpf_sk_storage_map", "collect", NULL, NULL, true,
+	 "goldpan cannot see what is in flight"},
+};
+
+const size_t gp_hooks_count = ARRAY_SIZE(gp_hooks);
+
+bool gp_hook_present(const struct gp_hook *hook, const struct btf *kernel)
+{
+	return !hook->needs || btf__find_by_name_kind(kernel, hook->needs, BTF_KIND_TYPEDEF) > 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The parts of JSON records: contract.md, "JSON lines". */
+#ifndef GP_JSON_RECORD_H
+#define GP_JSON_RECORD_H
+
+#include <stdbool.h>
+
+#include "json_writer.h"
+#include "snapshot.h"
+
+/* When a record was made, as text: the same for all of a snapshot. */
+struct gp_json_head {
+	const struct gp_meta *meta;
+	const struct timespec *time;
+	uint64_t interval_ns; /* 0: of no interval */
+};
+
+/* Opens the record, with what is common to all; to be ended by gp_json_end_record. */
+void gp_json_begin_record(struct gp_json *j, const char *type, const struct gp_json_head *head);
+void gp_json_end_record(struct gp_json *j);
+
+/* service, unit, container, exe. */
+void gp_json_names(struct gp_json *j, const struct gp_names *names);
+
+void gp_json_histogram(struct gp_json *j, const char *key, const struct gp_hist *h);
+
+/* {count, sum, max, p50, p90, p99, p999}; `whole`: and its own histogram. */
+void gp_json_distribution(struct gp_json *j, const char *key, const struct gp_distribution *d,
+			  bool whole);
+
+/* The whole record of an endpoint. */
+void gp_json_endpoint(struct gp_json *j, const struct gp_json_head *head,
+		      const struct gp_endpoint *e);
+
+#endif

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "loader.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bpf_object.h"
+#include "hook.h"
+#include "log.h"
+#include "own.h"
+
+struct gp_loader {
+	struct goldpan_bpf *bpf;
+	unsigned int shards;
+	struct gp_choice *choice;
+	size_t choices;
+	struct bpf_link **link; /* one for each hook; NULL where not attached */
+	struct bpf_link *collect;
+};
+
+/* What libbpf says is of use to whoever looks for the reason a program was refused. */
+static int libbpf_says(enum libbpf_print_level level, const char *format, va_list args)
+{
+	gp_auto(gp_free) char *text = NULL;
+	char *rest = NULL;
+
+	if (level == LIBBPF_DEBUG || vasprintf(&text, format, args) < 0)
+		return 0;
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		gp_debug("%s", line);
+	return 0;
+}
+
+static void btf_free(struct btf **btf)
+{
+	btf__free(*btf);
+	*btf = NULL;
+}
+
+/* One copy of each record for each CPU, but at most GP_SHARDS_MAX; a power of two. */
+static unsigned int choose_shards(void)
+{
+	int cpus = libbpf_num_possible_cpus();
+
+	if (cpus <= 1)
+		return 1;
+	return cpus < GP_SHARDS_MAX ? 2 : GP_SHARDS_MAX;
+}
+
+static int resize(struct gp_loader *l, const struct gp_config *cfg)
+{
+	struct goldpan_bpf *b = l->bpf;
+	const struct {
+		struct bpf_map *map;
+		uint32_t entries;
+	} sizes[] = {
+		{b->maps.threads, cfg->max_threads},
+		{b->maps.server_slots, cfg->max_endpoints},
+		{b->maps.client_slots, cfg->max_endpoints},
+		{b->maps.service_slots, cfg->max_services},
+		{b->maps.endpoint_keys, cfg->max_endpoints},
+		{b->maps.endpoint_infos, cfg->max_endpoints},
+		{b->maps.endpoint_gauges, cfg->max_endpoints},
+		{b->maps.endpoints, cfg->max_endpoints * l->shards},
+		{b->maps.service_keys, cfg->max_services},
+		{b->maps.service_infos, cfg->max_services},
+		{b->maps.services, cfg->max_services * l->shards},
+		{b->maps.cpus, (uint32_t)libbpf_num_possible_cpus()},
+		{b->maps.dropped, GP_SHARDS_MAX},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		int err = bpf_map__set_max_entries(sizes[i].map, sizes[i].entries);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int configure(struct gp_loader *l, const struct gp_config *cfg)
+{
+	struct goldpan_bpf__rodata *settings = l->bpf->rodata;
+
+	if (cfg->ports > GP_PORT_RANGES) {
+		gp_error("--port may be given %d times at most, not %zu", GP_PORT_RANGES,
+			 cfg->ports);
+		return -E2BIG;
+	}
+	settings->gp_shards = l->shards;
+	settings->gp_threads_mask = cfg->max_threads - 1;
+	settings->gp_with_sched = !cfg->no_sched;
+	settings->gp_with_client = !cfg->no_client;
+	settings->gp_port_ranges = cfg->ports;
+	for (size_t i = 0; i < cfg->ports; i++) {
+		settings->gp_ports[i].first = cfg->port[i].first;
+		settings->gp_ports[i].last = cfg->port[i].last;
+	}
+	return resize(l, cfg);
+}
+
+/* Switches on what is wanted and there; says what is not there. */
+static int choose_hooks(struct gp_loader *l, const struct gp_config *cfg)
+{
+	gp_auto(btf_free) struct btf *kernel = btf__load_vmlinux_btf();
+
+	if (!kernel) {
+		gp_error("this kernel does not describe its types (no /sys/kernel/btf/vmlinux, "
+			 "CONFIG_DEBUG_INFO_BTF); goldpan needs that");
+		return -ENOENT;
+	}
+	for (size_t i = 0; i < gp_hooks_count; i++) {
+		const struct gp_hook *hook = &gp_hooks[i];
+		struct bpf_program *program =
+			bpf_object__find_program_by_name(l->bpf->obj, hook->program);
+		bool wanted = !hook->wanted || hook->wanted(cfg);
+		bool present = gp_hook_present(hook, kernel);
+
+		if (!program)
+			return -ENOENT;
+		bpf_program__set_autoload(program, wanted && present);
+		if (!wanted)
+			continue;
+		l->choice[l->choices++] = (struct gp_choice){
+			.event = hook->event,
+			.hook = present ? hook->hook : NULL,
+			.missing = present ? NULL : hook->missing,
+		};
+		if (present)
+			continue;
+		if (hook->required) {
+			gp_error("this kernel has no %s: %s", hook->hook, hook->missing);
+			return -EOPNOTSUPP;
+		}
+		gp_warning("this kernel has no %s: %s", hook->hook, hook->missing);
+	}
+	return 0;
+}
+
+static int load(struct gp_loader *l)
+{
+	int err = goldpan_bpf__load(l->bpf);
+
+	if (err == -EPERM)
+		gp_error("loading BPF programs is not permitted: run goldpan as root, or with the "
+			 "capabilities CAP_BPF and CAP_PERFMON");
+	else if (err)
+		gp_error("the kernel refused goldpan's BPF programs (%s); -v shows why",
+			 strerror(-err));
+	return err;
+}
+
+/* The collection's iterator walks over goldpan's own storage. */
+static int attach_collect(struct gp_loader *l)
+{
+	union bpf_iter_link_info info = {.map.map_fd = bpf_map__fd(l->bpf->maps.conns)};
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+
+	l->collect = bpf_program__attach_iter(l->bpf->progs.collect, &opts);
+	return l->collect ? 0 : -errno;
+}
+
+int gp_loader_attach(struct gp_loader *l)
+{
+	int err = attach_collect(l);
+
+	if (err) {
+		gp_error("the kernel cannot walk over socket storage (%s)", strerror(-err));
+		return err;
+	}
+	for (size_t i = 0; i < gp_hooks_count; i++) {
+		struct bpf_program *program =
+			bpf_object__find_program_by_name(l->bpf->obj, gp_hooks[i].program);
+
+		if (!bpf_program__autoload(program) || program == l->bpf->progs.collect)
+			continue;
+		l->link[i] = bpf_program__attach(program);
+		if (l->link[i])
+			continue;
+		err = -errno;
+		gp_error("the kernel refused to attach %s (%s): %s", gp_hooks[i].hook,
+			 strerror(-err), gp_hooks[i].missing);
+		return err;
+	}
+	return 0;
+}
+
+int gp_loader_new(struct gp_loader **out, const struct gp_config *cfg)
+{
+	gp_auto(gp_loader_free) struct gp_loader *l = calloc(1, sizeof(*l));
+	int err;
+
+	if (!l)
+		return -ENOMEM;
+	libbpf_set_print(libbpf_says);
+	l->shards = choose_shards();
+	l->choice = calloc(gp_hooks_count, sizeof(*l->choice));
+	l->link = calloc(gp_hooks_count, sizeof(*l->link));
+	l->bpf = goldpan_bpf__open();
+	if (!l->choice || !l->link || !l->bpf)
+		return -ENOMEM;
+	err = choose_hooks(l, cfg);
+	if (!err)
+		err = configure(l, cfg);
+	if (!err)
+		err = load(l);
+	if (err)
+		return err;
+	*out = TAKE_PTR(l);
+	return 0;
+}
+
+void gp_loader_free(struct gp_loader **loader)
+{
+	struct gp_loader *l = TAKE_PTR(*loader);
+
+	if (!l)
+		return;
+	for (size_t i = 0; l->link && i < gp_hooks_count; i++)
+		bpf_link__destroy(l->link[i]);
+	bpf_link__destroy(l->collect);
+	goldpan_bpf__destroy(l->bpf);
+	free(l->link);
+	free(l->choice);
+	free(l);
+}
+
+struct goldpan_bpf *gp_loader_bpf(const struct gp_loader *l)
+{
+	return l->bpf;
+}
+
+struct bpf_link *gp_loader_collect_link(const struct gp_loader *l)
+{
+	return l->collect;
+}
+
+const struct bpf_link *gp_loader_link(const struct gp_loader *l, const char *program)
+{
+	for (size_t i = 0; i < gp_hooks_count; i++)
+		if (!strcmp(gp_hooks[i].program, program))
+			return l->link[i];
+	return NULL;
+}
+
+unsigned int gp_loader_shards(const struct gp_loader *l)
+{
+	return l->shards;
+}
+
+const struct gp_choice *gp_loader_choices(const struct gp_loader *l, size_t *n)
+{
+	*n = l->choices;
+	return l->choice;
+}

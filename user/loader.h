@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The life of the BPF programs: open, configure, load, attach. Everything in the kernel belongs to
+ * descriptors of this process, so nothing is left when it ends, however it ends.
+ */
+#ifndef GP_LOADER_H
+#define GP_LOADER_H
+
+#include "config.h"
+#include "snapshot.h"
+
+struct bpf_link;
+struct goldpan_bpf;
+struct gp_loader;
+
+/*
+ * Loads the programs that the configuration asks for, with maps sized by it. Nothing is attached
+ * yet. 0; -ENOMEM; or another -errno after saying in a sentence what this kernel or these
+ * privileges lack.
+ */
+int gp_loader_new(struct gp_loader **out, const struct gp_config *cfg);
+void gp_loader_free(struct gp_loader **l);
+
+/* Attaches every program that was loaded. 0, or -errno likewise. */
+int gp_loader_attach(struct gp_loader *l);
+
+/* The skeleton: maps and programs. Owned by the loader. */
+struct goldpan_bpf *gp_loader_bpf(const struct gp_loader *l);
+
+/* The link whose iterators walk over all connections at a collection. */
+struct bpf_link *gp_loader_collect_link(const struct gp_loader *l);
+
+/* The link of a program by its name, or NULL if it is not attached. */
+const struct bpf_link *gp_loader_link(const struct gp_loader *l, const char *program);
+
+/* Copies of each record: 1, 2 or 4. */
+unsigned int gp_loader_shards(const struct gp_loader *l);
+
+/* Hooks in use, for `meta`. The array belongs to the loader. */
+const struct gp_choice *gp_loader_choices(const struct gp_loader *l, size_t *n);
+
+#endif

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "older.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "bpf_object.h"
+#include "hook.h"
+#include "log.h"
+#include "own.h"
+
+/* Network namespaces: a path to each that was not met before. */
+struct namespaces {
+	ino_t *inode;
+	char **path;
+	size_t n;
+};
+
+static void namespaces_free(struct namespaces *found)
+{
+	for (size_t i = 0; i < found->n; i++)
+		free(found->path[i]);
+	free(found->path);
+	free(found->inode);
+	*found = (struct namespaces){};
+}
+
+/* Adds the namespace that `path` leads to, if it is a new one. What is gone meanwhile is no error.
+ */
+static int add_namespace(struct namespaces *found, const char *path)
+{
+	struct stat st;
+	ino_t *inodes;
+	char **paths;
+
+	if (stat(path, &st))
+		return 0;
+	for (size_t i = 0; i < found->n; i++)
+		if (found->inode[i] == st.st_ino)
+			return 0;
+	inodes = reallocarray(found->inode, found->n + 1, sizeof(*inodes));
+	if (!inodes)
+		return -ENOMEM;
+	found->inode = inodes;
+	paths = reallocarray(found->path, found->n + 1, sizeof(*paths));
+	if (!paths)
+		return -ENOMEM;
+	found->path = paths;
+	paths[found->n] = strdup(path);
+	if (!paths[found->n])
+		return -ENOMEM;
+	inodes[found->n++] = st.st_ino;
+	return 0;
+}
+
+static void end_directory(DIR **directory)
+{
+	if (*directory)
+		closedir(*directory);
+}
+
+static int add_directory(struct namespaces *found, const char *directory, const char *suffix,
+			 bool numbers_only)
+{
+	gp_auto(end_directory) DIR *dir = opendir(directory);
+	const struct dirent *entry;
+	char path[PATH_MAX];
+
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while ((entry = readdir(dir))) {
+		int err;
+
+		if (entry->d_name[0] == '.' ||
+		    (numbers_only && !isdigit((unsigned char)entry->d_name[0])))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s%s", directory, entry->d_name, suffix);
+		err = add_namespace(found, path);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Runs one walk of an iterator program. */
+static int walk(const struct bpf_link *link)
+{
+	gp_auto(gp_close) int fd = bpf_iter_create(bpf_link__fd(link));
+	char nothing[64];
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, nothing, sizeof(nothing))) > 0 || (n < 0 && errno == EAGAIN))
+		;
+	return n < 0 ? -errno : 0;
+}
+
+/* The iterator shows the sockets of the reader's namespace: so a child goes there and reads. */
+static int walk_namespaces(const struct namespaces *found, const struct bpf_link *link)
+{
+	pid_t child = fork();
+	int status, err = 0;
+
+	if (child < 0)
+		return -errno;
+	if (child) {
+		while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+			;
+		return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -EIO;
+	}
+	for (size_t i = 0; i < found->n; i++) {
+		gp_auto(gp_close) int fd = open(found->path[i], O_RDONLY | O_CLOEXEC);
+
+		if (fd < 0 && (errno == ENOENT || errno == ESRCH))
+			continue; /* gone since it was found */
+		if (fd < 0 || setns(fd, CLONE_NEWNET) || walk(link))
+			err = 1;
+	}
+	_exit(err);
+}
+
+static int find_namespaces(struct namespaces *found)
+{
+	int err = add_namespace(found, "/proc/self/ns/net");
+
+	if (!err)
+		err = add_directory(found, "/proc", "/ns/net", true);
+	if (!err)
+		err = add_directory(found, "/run/netns", "", false);
+	return err;
+}
+
+int gp_older_sockets(const struct gp_loader *l)
+{
+	const struct bpf_link *sockets = gp_loader_link(l, "older_tcp");
+	const struct bpf_link *holders = gp_loader_link(l, "older_holder");
+	gp_auto(namespaces_free) struct namespaces found = {};
+	int err = find_namespaces(&found);
+
+	if (!err && sockets && walk_namespaces(&found, sockets))
+		gp_warning("some network namespaces could not be looked into: connections there "
+			   "that are older than goldpan are not observed");
+	if (!err && holders)
+		err = walk(holders);
+	return err;
+}

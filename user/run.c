@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "run.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+
+#include "collector.h"
+#include "log.h"
+#include "meta.h"
+#include "older.h"
+#include "output.h"
+#include "own.h"
+
+#define NS_PER_S 1000000000ULL
+
+struct session {
+	const struct gp_config *cfg;
+	struct gp_outputs *outputs;
+	struct gp_loader *loader;
+	struct gp_slots *slots;
+	struct gp_meta_store *meta;
+	struct gp_collector *collector;
+	int signals, timer;
+	uint64_t end_ns; /* CLOCK_MONOTONIC; 0: no end */
+	bool reader_gone;
+};
+
+static void session_free(struct session *s)
+{
+	gp_collector_free(&s->collector);
+	gp_meta_store_free(&s->meta);
+	gp_slots_free(&s->slots);
+	gp_loader_free(&s->loader);
+	gp_outputs_free(&s->outputs);
+	gp_close(&s->signals);
+	gp_close(&s->timer);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+/* Signals come as readable bytes. A reader that goes away is an error of a write, not the end. */
+static int take_signals(struct session *s)
+{
+	const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaddset(&set, signals[i]);
+	signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return -errno;
+	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return s->signals < 0 ? -errno : 0;
+}
+
+static int start_timer(struct session *s)
+{
+	uint64_t ns = s->cfg->interval_ns;
+	struct itimerspec every = {.it_interval = {ns / NS_PER_S, ns % NS_PER_S}};
+
+	every.it_value = every.it_interval;
+	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (s->timer < 0 || timerfd_settime(s->timer, 0, &every, NULL))
+		return -errno;
+	return 0;
+}
+
+/* Loads, attaches, and finds what was there before. */
+static int observe(struct session *s)
+{
+	int err = gp_loader_new(&s->loader, s->cfg);
+
+	if (!err)
+		err = gp_slots_new(&s->slots, gp_loader_bpf(s->loader), s->cfg,
+				   gp_loader_shards(s->loader));
+	if (!err)
+		err = gp_loader_attach(s->loader);
+	if (!err)
+		err = gp_older_sockets(s->loader);
+	if (!err)
+		err = gp_meta_store_new(&s->meta, s->cfg, s->loader);
+	if (!err)
+		err = gp_collector_new(&s->collector, s->loader, s->slots, s->cfg,
+				       gp_meta(s->meta));
+	return err;
+}
+
+static void export(struct session *s, bool final)
+{
+	gp_auto(gp_snapshot_free) struct gp_snapshot *snapshot = NULL;
+	int err = gp_collect(s->collector, final, &snapshot);
+
+	if (err) {
+		gp_error("collecting failed (%s); what was counted stays for the next time",
+			 strerror(-err));
+		return;
+	}
+	s->reader_gone = gp_outputs_export(s->outputs, snapshot) == -EPIPE;
+}
+
+/* Handles one signal. Whether it ends the run. */
+static bool handle_signal(struct session *s, bool *now)
+{
+	struct signalfd_siginfo info;
+
+	if (read(s->signals, &info, sizeof(info)) != sizeof(info))
+		return false;
+	switch (info.ssi_signo) {
+	case SIGHUP:
+		gp_outputs_reopen(s->outputs, gp_meta(s->meta));
+		return false;
+	case SIGUSR1:
+		*now = true;
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* Milliseconds to the end, rounded up; -1: none. */
+static int time_left_ms(const struct session *s)
+{
+	uint64_t now = now_ns();
+
+	if (!s->end_ns)
+		return -1;
+	return now >= s->end_ns ? 0 : (s->end_ns - now + 999999) / 1000000;
+}
+
+static void say_progress(const struct session *s)
+{
+	int left_ms = time_left_ms(s);
+
+	if (s->cfg->verbosity < 0 || !isatty(STDERR_FILENO))
+		return;
+	if (left_ms < 0)
+		gp_info("observing %zu services", gp_collector_services(s->collector));
+	else
+		gp_info("observing %zu services, %d s left", gp_collector_services(s->collector),
+			(left_ms + 500) / 1000);
+}
+
+/* Exports every interval until the end of the duration or a signal. */
+static void loop(struct session *s)
+{
+	for (;;) {
+		struct pollfd ready[] = {{.fd = s->signals, .events = POLLIN},
+					 {.fd = s->timer, .events = POLLIN}};
+		uint64_t expirations;
+		bool now = false;
+
+		if (poll(ready, ARRAY_SIZE(ready), time_left_ms(s)) < 0 && errno != EINTR)
+			break;
+		if (s->end_ns && now_ns() >= s->end_ns)
+			break;
+		if (ready[0].revents && handle_signal(s, &now))
+			break;
+		if (ready[1].revents && read(s->timer, &expirations, sizeof(expirations)) > 0)
+			now = true;
+		if (!now)
+			continue;
+		export(s, false);
+		if (s->reader_gone)
+			return;
+		say_progress(s);
+	}
+	/* A second signal during the last export ends at once. */
+	sigset_t none;
+
+	sigemptyset(&none);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	export(s, true);
+}
+
+enum gp_exit gp_run(const struct gp_config *cfg)
+{
+	gp_auto(session_free) struct session s = {.cfg = cfg, .signals = -1, .timer = -1};
+
+	if (take_signals(&s) || gp_outputs_new(&s.outputs, cfg))
+		return GP_EXIT_OUTPUT;
+	if (observe(&s))
+		return GP_EXIT_UNABLE;
+	if (gp_outputs_begin(s.outputs, gp_meta(s.meta)) == -EPIPE)
+		return GP_EXIT_DONE;
+	if (cfg->duration_ns)
+		s.end_ns = now_ns() + cfg->duration_ns;
+	if (start_timer(&s))
+		return GP_EXIT_UNABLE;
+	gp_info("observing");
+	loop(&s);
+	return s.reader_gone || gp_outputs_healthy(s.outputs) ? GP_EXIT_DONE : GP_EXIT_OUTPUT;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A place that text is appended to: standard output, a regular file, a FIFO or a character device.
+ *
+ * Text goes in whole or not at all. From a regular file, what was written before a failure is cut
+ * off again. What cannot be cut off (a FIFO, a file that others append to) is finished later: the
+ * sink keeps the rest and writes it before anything else.
+ */
+#ifndef GP_SINK_H
+#define GP_SINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct gp_sink {
+	const char *path; /* NULL: standard output. Not owned */
+	int fd;		  /* -1: not open */
+	bool is_regular;
+	bool is_stalled; /* kept us waiting in vain: not waited for again until it is read */
+	dev_t device;
+	ino_t inode;
+	char *rest; /* begun and not finished; NULL: nothing */
+	size_t rest_len, rest_at;
+	const char *why; /* what gp_sink_open knows beyond its errno, or NULL */
+};
+
+/* Not open yet. `path` must live as long as the sink. */
+void gp_sink_init(struct gp_sink *s, const char *path);
+
+/*
+ * Opens it, or opens it again, by the rules of contract.md, "Files". 0, or -errno (the text is
+ * gp_sink_reason's), and then it is not open. The rest of another file's text is dropped.
+ */
+int gp_sink_open(struct gp_sink *s);
+void gp_sink_close(struct gp_sink *s);
+
+/* Whether it is not open, or is a file that was removed: it must be opened before it is written. */
+bool gp_sink_is_lost(const struct gp_sink *s);
+
+/* Whether both are open on one regular file. */
+bool gp_sink_is_same(const struct gp_sink *a, const struct gp_sink *b);
+
+/*
+ * Appends `len` bytes of lines, each by one write, after what gp_sink_flush would write: call that
+ * first. 0 and *taken; or -errno, where *taken says that the sink has begun to write and keeps the
+ * rest, *text with it (then NULL): do not write that text again. Else nothing of it is there.
+ */
+int gp_sink_write(struct gp_sink *s, char **text, size_t len, bool *taken);
+
+/* Writes what was kept. 0 if nothing is left of it, else -errno. */
+int gp_sink_flush(struct gp_sink *s);
+
+/* Why the call that returned `error` failed, for people. Holds until the next call. */
+const char *gp_sink_reason(const struct gp_sink *s, int error);
+
+#endif

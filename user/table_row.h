@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the table says of an endpoint, worked out once, and the order: what hurts first. */
+#ifndef GP_TABLE_ROW_H
+#define GP_TABLE_ROW_H
+
+#include "snapshot.h"
+
+/* An exchange that is unanswered for longer is worth telling. */
+#define GP_TABLE_HUNG_NS 1000000000ULL
+
+struct gp_table_row {
+	const struct gp_endpoint *endpoint;
+	const struct gp_service *service; /* NULL: not known */
+	double requests_per_s;
+	bool has_quantiles; /* false: nothing was answered */
+	double p50_ns, p90_ns, p99_ns;
+	/* contract.md, `objective`: what failed, of what was tried. */
+	uint64_t failed, tried;
+};
+
+/*
+ * A row for each endpoint on which anything happened or is open, to be freed. Those first that
+ * have an exchange unanswered for more than GP_TABLE_HUNG_NS, the oldest before the others; then by
+ * the share of what failed; then by p99 times rate, which is the time that slow requests cost
+ * those who wait for them; then by name. 0 and *out, *count; -ENOMEM.
+ */
+int gp_table_rows_new(struct gp_table_row **out, size_t *count, const struct gp_snapshot *s);
+
+/* Whether an exchange is unanswered for longer than GP_TABLE_HUNG_NS. */
+bool gp_table_is_hung(const struct gp_table_row *row);
+
+#endif
