@@ -3,22 +3,6 @@
 
 #define OTHER_SERVICE GP_REF(GP_SLOT_OTHER_SERVICE, 1)
 
-static __always_inline struct gp_service_info *service_info(__u32 ref)
-{
-	__u32 index = GP_REF_INDEX(ref);
-	struct gp_service_info *info = bpf_map_lookup_elem(&service_infos, &index);
-
-	return info && info->ref == ref ? info : NULL;
-}
-
-static __always_inline struct gp_endpoint_info *endpoint_info(__u32 ref)
-{
-	__u32 index = GP_REF_INDEX(ref);
-	struct gp_endpoint_info *info = bpf_map_lookup_elem(&endpoint_infos, &index);
-
-	return info && info->ref == ref ? info : NULL;
-}
-
 __u32 gp_service_get(struct gp_service_key *key, __u32 pid)
 {
 	__u32 slot = 0, ref, *known;
@@ -98,6 +82,12 @@ static __always_inline bool may_grow(struct gp_service_info *service, __u8 role)
 	return true;
 }
 
+static __always_inline __u32 other_of_all(__u8 role)
+{
+	return role == GP_ROLE_SERVER ? GP_REF(GP_SLOT_OTHER_SERVER, 1)
+				      : GP_REF(GP_SLOT_OTHER_CLIENT, 1);
+}
+
 /* The endpoint of `key`; the service's `other`, or the one of all, if it cannot have one. */
 __noinline __u32 gp_endpoint_get(struct gp_endpoint_key *key)
 {
@@ -110,8 +100,10 @@ __noinline __u32 gp_endpoint_get(struct gp_endpoint_key *key)
 	known = bpf_map_lookup_elem(&endpoint_keys, key);
 	if (known)
 		return *known;
-	service = service_info(key->service);
-	if (service && may_grow(service, key->role)) {
+	service = gp_service_info(key->service);
+	if (!service) /* it was just given up: its name is no longer known */
+		return other_of_all(key->role);
+	if (may_grow(service, key->role)) {
 		ref = endpoint_new(key);
 		if (ref != GP_SLOT_NONE)
 			return ref;
@@ -128,8 +120,7 @@ __noinline __u32 gp_endpoint_get(struct gp_endpoint_key *key)
 	ref = endpoint_new(&other);
 	if (ref != GP_SLOT_NONE)
 		return ref;
-	return key->role == GP_ROLE_SERVER ? GP_REF(GP_SLOT_OTHER_SERVER, 1)
-					   : GP_REF(GP_SLOT_OTHER_CLIENT, 1);
+	return other_of_all(key->role);
 }
 
 /* Whether what is counted at this endpoint lost its name. */
@@ -138,32 +129,52 @@ static __always_inline bool is_other(struct gp_endpoint_info *info)
 	return GP_REF_INDEX(info->ref) <= GP_SLOT_OTHER_CLIENT || (info->key.flags & GP_KEY_OTHER);
 }
 
+/* Moves the connection's part in the count of open ones, and counts the handing over. */
+static __always_inline void move(struct gp_conn *c, __u32 to)
+{
+	struct gp_endpoint_record *r;
+
+	if (c->flags & (GP_CONN_OPEN | GP_CONN_LISTENER)) {
+		gp_endpoint_connections(c->endpoint, -1);
+		gp_endpoint_connections(to, 1);
+	}
+	if (!(c->flags & GP_CONN_OWNED))
+		return;
+	r = gp_endpoint_record(c->endpoint);
+	if (r)
+		gp_add(&r->handed_over, 1);
+}
+
+/* A connection that was accepted is served by somebody else than who listens: remember whom. */
+static __always_inline void move_listener(struct gp_conn *c, __u32 service, __u32 endpoint)
+{
+	struct gp_listen_key port = { c->netns, c->port };
+	struct gp_owner owner = { service, endpoint };
+
+	if (c->role != GP_ROLE_SERVER || (c->flags & GP_CONN_LISTENER))
+		return;
+	bpf_map_update_elem(&listener_owners, &port, &owner, BPF_ANY);
+	gp_listeners_moved = true;
+}
+
 int gp_conn_assign(struct gp_conn *c, __u32 service, struct gp_endpoint_key *key)
 {
-	struct gp_endpoint_info *from, *to;
+	struct gp_endpoint_info *to;
 	__u32 ref;
 
 	if (!c || !key)
 		return -1;
 	key->service = service;
-	ref = gp_endpoint_get(key);
-	from = endpoint_info(c->endpoint);
-	to = endpoint_info(ref);
-	c->service = service;
-	if (from != to && (c->flags & (GP_CONN_OPEN | GP_CONN_LISTENER))) {
-		if (from)
-			__sync_fetch_and_add(&from->connections, -1);
-		if (to)
-			__sync_fetch_and_add(&to->connections, 1);
-	}
-	if (from && from != to && (c->flags & GP_CONN_OWNED)) {
-		struct gp_endpoint_record *r = gp_endpoint_record(c->endpoint);
-
-		if (r)
-			gp_add(&r->handed_over, 1);
-	}
-	c->endpoint = ref;
 	c->flags &= ~(GP_CONN_OTHER | GP_CONN_OTHER_SERVICE);
+	ref = gp_endpoint_get(key);
+	if (ref != c->endpoint) {
+		move(c, ref);
+		if (c->endpoint != GP_SLOT_NONE)
+			move_listener(c, service, ref);
+	}
+	c->service = service;
+	c->endpoint = ref;
+	to = gp_endpoint_info(ref);
 	if (to && is_other(to))
 		c->flags |= GP_CONN_OTHER;
 	if (!GP_REF_INDEX(service))

@@ -10,8 +10,7 @@ __u32 gp_service_get(struct gp_service_key *key, __u32 pid);
 
 /*
  * Gives the connection to the service `service`: finds or makes its endpoint there and moves the
- * count of open connections along. `address` is the remote one (clients), 16 bytes, with
- * GP_KEY_V6 in `flags` if it is IPv6.
+ * count of open connections along. `key` is complete but for the service.
  */
 int gp_conn_assign(struct gp_conn *c, __u32 service, struct gp_endpoint_key *key);
 
@@ -20,6 +19,32 @@ int gp_conn_assign(struct gp_conn *c, __u32 service, struct gp_endpoint_key *key
  * the caller, and the verifier walks them all.
  */
 __u32 gp_slot(__u64 ns);
+
+/* Who has the slot of a service or endpoint; NULL if it belongs to somebody else by now. */
+static __always_inline struct gp_service_info *gp_service_info(__u32 ref)
+{
+	__u32 index = GP_REF_INDEX(ref);
+	struct gp_service_info *info = bpf_map_lookup_elem(&service_infos, &index);
+
+	return info && info->ref == ref ? info : NULL;
+}
+
+static __always_inline struct gp_endpoint_info *gp_endpoint_info(__u32 ref)
+{
+	__u32 index = GP_REF_INDEX(ref);
+	struct gp_endpoint_info *info = bpf_map_lookup_elem(&endpoint_infos, &index);
+
+	return info && info->ref == ref ? info : NULL;
+}
+
+/* Adds to the open connections of an endpoint. */
+static __always_inline void gp_endpoint_connections(__u32 ref, int by)
+{
+	struct gp_endpoint_info *info = gp_endpoint_info(ref);
+
+	if (info)
+		__sync_fetch_and_add(&info->connections, by);
+}
 
 /* This CPU's record of an endpoint, or NULL if the slot now belongs to somebody else. */
 static __always_inline struct gp_endpoint_record *gp_endpoint_record(__u32 ref)

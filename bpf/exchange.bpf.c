@@ -62,6 +62,7 @@ int gp_exchange_abort(__u32 ref, __u32 flags)
 
 int gp_conn_own_slow(struct gp_conn *c, struct gp_endpoint_key *key, struct gp_task_id *id)
 {
+	struct gp_service_info *owner;
 	struct gp_thread *t;
 	__u32 service;
 
@@ -73,7 +74,10 @@ int gp_conn_own_slow(struct gp_conn *c, struct gp_endpoint_key *key, struct gp_t
 		t = gp_thread_find(id->pid);
 	}
 	service = t ? t->service : GP_REF(GP_SLOT_OTHER_SERVICE, 1);
-	if (service != c->service)
+	owner = gp_service_info(service);
+	if (owner && (owner->flags & GP_INFO_IGNORED))
+		c->flags |= GP_CONN_IGNORED;
+	else if (service != c->service || c->endpoint == GP_SLOT_NONE)
 		gp_conn_assign(c, service, key);
 	c->flags |= GP_CONN_OWNED;
 	return 0;

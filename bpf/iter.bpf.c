@@ -133,6 +133,8 @@ int collect(struct bpf_iter__bpf_sk_storage_map *ctx)
 	c = bpf_sk_storage_get(&conns, sk, NULL, 0);
 	if (!c || (c->flags & GP_CONN_IGNORED))
 		return 0;
+	if (c->flags & GP_CONN_LISTENER)
+		gp_listener_follow(c);
 	index = GP_REF_INDEX(c->endpoint);
 	g = bpf_map_lookup_elem(&endpoint_gauges, &index);
 	r = gp_endpoint_record(c->endpoint);

@@ -28,15 +28,41 @@ static __always_inline void gp_conn_init(struct gp_conn *c, const struct sock *s
 	c->netns = sk->__sk_common.skc_net.net->ns.inum;
 }
 
-/* A child of a listener keeps its endpoint and owner until somebody receives or sends on it. */
+/*
+ * Whoever last received on a connection of this listener, if that was not the task that called
+ * listen (socket activation): the listener is theirs.
+ */
+static __always_inline void gp_listener_follow(struct gp_conn *c)
+{
+	struct gp_listen_key key = { c->netns, c->port };
+	struct gp_owner *owner;
+
+	if (!gp_listeners_moved)
+		return;
+	owner = bpf_map_lookup_elem(&listener_owners, &key);
+	if (!owner || owner->endpoint == c->endpoint || !gp_endpoint_info(owner->endpoint))
+		return;
+	if (c->flags & GP_CONN_LISTENER) {
+		gp_endpoint_connections(c->endpoint, -1);
+		gp_endpoint_connections(owner->endpoint, 1);
+	}
+	c->endpoint = owner->endpoint;
+	c->service = owner->service;
+}
+
+/*
+ * A child of a listener keeps its endpoint and owner until somebody receives or sends on it. Who
+ * that is may have been asked for although the listener's owner was not.
+ */
 static __always_inline void gp_conn_init_child(struct gp_conn *c)
 {
-	c->flags &= ~(GP_CONN_LISTENER | GP_CONN_OPEN | GP_CONN_OWNED);
+	c->flags &= ~(GP_CONN_LISTENER | GP_CONN_OPEN | GP_CONN_OWNED | GP_CONN_IGNORED);
 	c->turn = 0;
 	c->received = 0;
 	c->bytes_in = 0;
 	c->bytes_out = 0;
 	c->retransmits = 0;
+	gp_listener_follow(c);
 }
 
 /* Bytes that arrived and were not read. Reading the end of the stream moves `copied_seq`, too. */
@@ -56,7 +82,10 @@ static __always_inline void gp_conn_adopt(struct gp_conn *c, const struct sock *
 
 	gp_conn_init(c, sk, server ? GP_ROLE_SERVER : GP_ROLE_CLIENT, 0);
 	c->port = server ? sk->__sk_common.skc_num : bpf_ntohs(sk->__sk_common.skc_dport);
-	c->flags = state == BPF_TCP_LISTEN ? GP_CONN_LISTENER : GP_CONN_OPEN;
+	if (state == BPF_TCP_LISTEN)
+		c->flags = GP_CONN_LISTENER;
+	else if (state != BPF_TCP_SYN_SENT)
+		c->flags = GP_CONN_OPEN;
 	if (!tp)
 		return;
 	c->received = gp_received(sk, tp);
@@ -85,16 +114,6 @@ static __always_inline void gp_conn_count_bytes(struct gp_conn *c, const struct 
 			       __sync_lock_test_and_set(&c->retransmits, retransmits)));
 }
 
-/* Moves the count of open connections of the connection's endpoint. */
-static __always_inline void gp_endpoint_connections(__u32 ref, int by)
-{
-	__u32 index = GP_REF_INDEX(ref);
-	struct gp_endpoint_info *info = bpf_map_lookup_elem(&endpoint_infos, &index);
-
-	if (info && info->ref == ref)
-		__sync_fetch_and_add(&info->connections, by);
-}
-
 static __always_inline void gp_conn_established(struct gp_conn *c, const struct sock *sk,
 						bool active)
 {
@@ -106,7 +125,7 @@ static __always_inline void gp_conn_established(struct gp_conn *c, const struct 
 	gp_endpoint_connections(c->endpoint, 1);
 	if (r) {
 		gp_add(&r->opened, 1);
-		if (active) {
+		if (active && c->opened_ns) { /* else connect() was called before goldpan */
 			gp_add(&r->setup_ns, took);
 			gp_raise(&r->setup_max_ns, took);
 			gp_hist_count_one(r->setup, gp_slot(took));

@@ -21,6 +21,8 @@ static __always_inline void begin(struct sock *sk, __u8 role, __u8 flags)
 	c->opened_ns = bpf_ktime_get_ns();
 	gp_conn_own(sk, c);
 	c->flags &= ~GP_CONN_OWNED; /* whoever receives or sends first is the owner */
+	if (role == GP_ROLE_CLIENT && (c->flags & GP_CONN_IGNORED))
+		bpf_sk_storage_delete(&conns, sk);
 }
 
 /* A connection accepted by the kernel: its storage is a copy of the listener's. */

@@ -20,19 +20,11 @@ static __always_inline struct gp_thread *claim(__u32 pid)
 	return NULL;
 }
 
-static __always_inline struct gp_service_info *info_of(__u32 ref)
-{
-	__u32 index = GP_REF_INDEX(ref);
-	struct gp_service_info *info = bpf_map_lookup_elem(&service_infos, &index);
-
-	return info && info->ref == ref ? info : NULL;
-}
-
 /* The name of the program that thread `pid` runs, if that is known. */
 static __always_inline bool known_name(__u32 pid, struct gp_service_key *key)
 {
 	struct gp_thread *t = pid ? gp_thread_find(pid) : NULL;
-	struct gp_service_info *info = t ? info_of(t->service) : NULL;
+	struct gp_service_info *info = t ? gp_service_info(t->service) : NULL;
 
 	if (!info || !GP_REF_INDEX(t->service))
 		return false;
@@ -42,7 +34,7 @@ static __always_inline bool known_name(__u32 pid, struct gp_service_key *key)
 
 static __always_inline void set_service(struct gp_thread *t, __u32 ref)
 {
-	struct gp_service_info *from = info_of(t->service), *to = info_of(ref);
+	struct gp_service_info *from = gp_service_info(t->service), *to = gp_service_info(ref);
 
 	if (from == to)
 		return;

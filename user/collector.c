@@ -298,8 +298,10 @@ static int collect_service(struct gp_collector *c, struct gp_snapshot *s, uint32
 	if (err)
 		return err;
 	gp_distribution_add(&s->host.runqueue, &one.runqueue);
-	if (!l->wanted)
+	if (!l->wanted) {
+		gp_slots_service(c->slots, slot)->flags = GP_INFO_IGNORED;
 		return 0;
+	}
 	to = service_named(s, l->identity);
 	if (!to)
 		return -ENOMEM;

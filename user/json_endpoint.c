@@ -69,15 +69,20 @@ static void put_all_stages(struct gp_json *j, const struct gp_endpoint *e)
 	put_bands(j, e);
 }
 
+/* Only a protocol that is recognised tells what a status means and what becomes a stream. */
+static bool is_recognised(const struct gp_endpoint *e)
+{
+	return e->protocol != GP_PROTOCOL_UNKNOWN;
+}
+
 static void put_errors(struct gp_json *j, const struct gp_endpoint *e)
 {
 	gp_json_open(j, "errors", '{');
 	for (size_t i = 0; i < GP_ERROR_COUNT; i++) {
-		/* Only a protocol that is recognised tells what its statuses are. */
-		if (i != GP_ERROR_ABORTED && e->protocol == GP_PROTOCOL_UNKNOWN)
-			gp_json_null(j, gp_error_names[i]);
-		else
+		if (i == GP_ERROR_ABORTED || is_recognised(e))
 			gp_json_count(j, gp_error_names[i], e->errors[i]);
+		else
+			gp_json_null(j, gp_error_names[i]);
 	}
 	gp_json_close(j, '}');
 }
@@ -88,7 +93,10 @@ static void put_connections(struct gp_json *j, const struct gp_endpoint *e)
 	gp_json_count(j, "opened", e->opened);
 	gp_json_count(j, "closed", e->closed);
 	gp_json_count(j, "active", e->active);
-	gp_json_count(j, "streams", e->streams);
+	if (is_recognised(e))
+		gp_json_count(j, "streams", e->streams);
+	else
+		gp_json_null(j, "streams");
 	gp_json_count(j, "handed_over", e->handed_over);
 	gp_json_open(j, "failed", '{');
 	for (size_t i = 0; i < GP_FAILURE_COUNT; i++)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "config.h"
@@ -8,11 +9,25 @@
 #include "own.h"
 #include "run.h"
 
+/* A descriptor 0, 1 or 2 that is closed must not become that of a file or a map. */
+static int hold_standard_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	return fd < 0 ? -errno : close(fd);
+}
+
 int main(int argc, const char **argv)
 {
 	gp_auto(gp_config_free) struct gp_config *cfg = NULL;
-	int err = gp_config_parse(&cfg, argc, argv);
+	int err;
 
+	if (hold_standard_descriptors())
+		return GP_EXIT_OUTPUT;
+	err = gp_config_parse(&cfg, argc, argv);
 	if (err) {
 		if (err != -EINVAL)
 			gp_error("out of memory");

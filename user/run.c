@@ -59,6 +59,7 @@ static int take_signals(struct session *s)
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		sigaddset(&set, signals[i]);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* likewise a file that reached the limit of its size */
 	if (sigprocmask(SIG_BLOCK, &set, NULL))
 		return -errno;
 	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
