@@ -145,16 +145,15 @@ static __always_inline void move(struct gp_conn *c, __u32 to)
 		gp_add(&r->handed_over, 1);
 }
 
-/* A connection that was accepted is served by somebody else than who listens: remember whom. */
+/* A connection that was accepted is served by somebody else than who listens: say so there. */
 static __always_inline void move_listener(struct gp_conn *c, __u32 service, __u32 endpoint)
 {
-	struct gp_listen_key port = { c->netns, c->port };
-	struct gp_owner owner = { service, endpoint };
+	struct gp_listener *l = gp_listener_of(c);
 
-	if (c->role != GP_ROLE_SERVER || (c->flags & GP_CONN_LISTENER))
+	if (!l || (c->flags & GP_CONN_LISTENER))
 		return;
-	bpf_map_update_elem(&listener_owners, &port, &owner, BPF_ANY);
-	gp_listeners_moved = true;
+	l->service = service;
+	l->endpoint = endpoint;
 }
 
 int gp_conn_assign(struct gp_conn *c, __u32 service, struct gp_endpoint_key *key)
@@ -169,8 +168,7 @@ int gp_conn_assign(struct gp_conn *c, __u32 service, struct gp_endpoint_key *key
 	ref = gp_endpoint_get(key);
 	if (ref != c->endpoint) {
 		move(c, ref);
-		if (c->endpoint != GP_SLOT_NONE)
-			move_listener(c, service, ref);
+		move_listener(c, service, ref);
 	}
 	c->service = service;
 	c->endpoint = ref;

@@ -46,6 +46,15 @@ static __always_inline void gp_endpoint_connections(__u32 ref, int by)
 		__sync_fetch_and_add(&info->connections, by);
 }
 
+/* What the connection's listener has to hand on; NULL if nothing, or it is gone. */
+static __always_inline struct gp_listener *gp_listener_of(const struct gp_conn *c)
+{
+	__u32 place = c->listener;
+	struct gp_listener *l = place ? bpf_map_lookup_elem(&listeners, &place) : NULL;
+
+	return l && l->port == c->port && l->netns == c->netns ? l : NULL;
+}
+
 /* This CPU's record of an endpoint, or NULL if the slot now belongs to somebody else. */
 static __always_inline struct gp_endpoint_record *gp_endpoint_record(__u32 ref)
 {

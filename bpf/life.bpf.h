@@ -28,26 +28,50 @@ static __always_inline void gp_conn_init(struct gp_conn *c, const struct sock *s
 	c->netns = sk->__sk_common.skc_net.net->ns.inum;
 }
 
+/* Makes room for what the connections of this listener hand on, as long as there is any. */
+static __always_inline void gp_listener_begin(struct gp_conn *c)
+{
+	struct gp_listener *l;
+	__u32 place = 0;
+
+	if (bpf_map_pop_elem(&listener_slots, &place))
+		return;
+	l = bpf_map_lookup_elem(&listeners, &place);
+	if (!l)
+		return;
+	__builtin_memset(l, 0, sizeof(*l));
+	l->netns = c->netns;
+	l->port = c->port;
+	c->listener = place;
+}
+
+static __always_inline void gp_listener_end(struct gp_conn *c)
+{
+	struct gp_listener *l = gp_listener_of(c);
+
+	gp_endpoint_connections(c->endpoint, -1);
+	if (!l)
+		return;
+	l->port = 0;
+	bpf_map_push_elem(&listener_slots, &c->listener, 0);
+}
+
 /*
  * Whoever last received on a connection of this listener, if that was not the task that called
  * listen (socket activation): the listener is theirs.
  */
 static __always_inline void gp_listener_follow(struct gp_conn *c)
 {
-	struct gp_listen_key key = { c->netns, c->port };
-	struct gp_owner *owner;
+	struct gp_listener *l = gp_listener_of(c);
 
-	if (!gp_listeners_moved)
-		return;
-	owner = bpf_map_lookup_elem(&listener_owners, &key);
-	if (!owner || owner->endpoint == c->endpoint || !gp_endpoint_info(owner->endpoint))
+	if (!l || !l->endpoint || l->endpoint == c->endpoint || !gp_endpoint_info(l->endpoint))
 		return;
 	if (c->flags & GP_CONN_LISTENER) {
 		gp_endpoint_connections(c->endpoint, -1);
-		gp_endpoint_connections(owner->endpoint, 1);
+		gp_endpoint_connections(l->endpoint, 1);
 	}
-	c->endpoint = owner->endpoint;
-	c->service = owner->service;
+	c->endpoint = l->endpoint;
+	c->service = l->service;
 }
 
 /*
@@ -82,9 +106,11 @@ static __always_inline void gp_conn_adopt(struct gp_conn *c, const struct sock *
 
 	gp_conn_init(c, sk, server ? GP_ROLE_SERVER : GP_ROLE_CLIENT, 0);
 	c->port = server ? sk->__sk_common.skc_num : bpf_ntohs(sk->__sk_common.skc_dport);
-	if (state == BPF_TCP_LISTEN)
+	if (state == BPF_TCP_LISTEN) {
 		c->flags = GP_CONN_LISTENER;
-	else if (state != BPF_TCP_SYN_SENT)
+		gp_listener_begin(c);
+	}
+	if (state != BPF_TCP_LISTEN && state != BPF_TCP_SYN_SENT)
 		c->flags = GP_CONN_OPEN;
 	if (!tp)
 		return;
@@ -200,7 +226,7 @@ static __always_inline void gp_conn_closed(struct gp_conn *c, const struct sock 
 	struct gp_endpoint_record *r;
 
 	if (c->flags & GP_CONN_LISTENER) {
-		gp_endpoint_connections(c->endpoint, -1);
+		gp_listener_end(c);
 		return;
 	}
 	if (!tp || !(c->flags & GP_CONN_OPEN))

@@ -19,6 +19,8 @@ static __always_inline void begin(struct sock *sk, __u8 role, __u8 flags)
 	gp_conn_init(c, sk, role, flags);
 	c->port = port;
 	c->opened_ns = bpf_ktime_get_ns();
+	if (flags & GP_CONN_LISTENER)
+		gp_listener_begin(c);
 	gp_conn_own(sk, c);
 	c->flags &= ~GP_CONN_OWNED; /* whoever receives or sends first is the owner */
 	if (role == GP_ROLE_CLIENT && (c->flags & GP_CONN_IGNORED))

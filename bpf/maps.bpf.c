@@ -16,7 +16,8 @@ struct gp_service_records_map services SEC(".maps");
 struct gp_cpus_map cpus SEC(".maps");
 struct gp_dropped_map dropped SEC(".maps");
 struct gp_listening_map listening SEC(".maps");
-struct gp_listener_owners_map listener_owners SEC(".maps");
+struct gp_listeners_map listeners SEC(".maps");
+struct gp_listener_slots_map listener_slots SEC(".maps");
 
 const volatile __u32 gp_shards = GP_SHARDS_MAX;
 const volatile __u32 gp_threads_mask = 65535;
@@ -25,6 +26,5 @@ const volatile __u32 gp_port_ranges = GP_PORT_RANGES;
 const volatile struct gp_port_range gp_ports[GP_PORT_RANGES] = {};
 
 volatile bool gp_final;
-volatile bool gp_listeners_moved;
 
 char LICENSE[] SEC("license") = "GPL";

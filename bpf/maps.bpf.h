@@ -114,16 +114,17 @@ struct gp_listening_map {
 	__type(value, __u8);
 };
 
-/* Who serves a port, where that is not who listens on it. */
-struct gp_owner {
-	__u32 service, endpoint; /* gp_ref */
+struct gp_listeners_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, GP_LISTENERS);
+	__type(key, __u32);
+	__type(value, struct gp_listener);
 };
 
-struct gp_listener_owners_map {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, struct gp_listen_key);
-	__type(value, struct gp_owner);
+struct gp_listener_slots_map { /* places in `listeners` that nobody has */
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, GP_LISTENERS);
+	__type(value, __u32);
 };
 
 extern struct gp_conns_map conns SEC(".maps");
@@ -141,7 +142,8 @@ extern struct gp_service_records_map services SEC(".maps");
 extern struct gp_cpus_map cpus SEC(".maps");
 extern struct gp_dropped_map dropped SEC(".maps");
 extern struct gp_listening_map listening SEC(".maps");
-extern struct gp_listener_owners_map listener_owners SEC(".maps");
+extern struct gp_listeners_map listeners SEC(".maps");
+extern struct gp_listener_slots_map listener_slots SEC(".maps");
 
 /* Fixed at load. */
 extern const volatile __u32 gp_shards;	     /* copies of each record */
@@ -152,9 +154,6 @@ extern const volatile struct gp_port_range gp_ports[GP_PORT_RANGES];
 
 /* Set by user space while running. */
 extern volatile bool gp_final; /* the last collection: nothing answered is left open */
-
-/* Written here: whether listener_owners has any entry, to spare the look-up. */
-extern volatile bool gp_listeners_moved;
 
 /* Adds one to a `dropped` counter. */
 static __always_inline void gp_drop(enum gp_drop what)

@@ -40,6 +40,22 @@ _Static_assert(sizeof(struct gp_thread) == 64, "one cache line a thread");
  * iterator does not hold it: it may only end an answered exchange, by exchanging `turn`
  * (exchange.bpf.h), and add up byte counts, by exchanging `bytes_in` and `bytes_out`.
  */
+/*
+ * What the connections of one listener leave for those to come. Place 0 is nobody's: it stands for
+ * listeners beyond GP_LISTENERS, of which nothing is handed on.
+ */
+struct gp_listener {
+	__u32 service,
+		endpoint;  /* gp_ref of whoever last received on one; endpoint 0: nobody yet */
+	__u32 reader;	   /* pid of the thread that last received first on one */
+	__u32 netns, port; /* whose place it is: a child may outlive its listener */
+	__u32 reserved[11];
+};
+
+#define GP_LISTENERS 4096
+
+_Static_assert(sizeof(struct gp_listener) == 64, "a cache line each");
+
 /* Where an exchange stands: the low byte of `turn`; the rest counts turns. */
 enum gp_phase {
 	GP_PHASE_IDLE,
@@ -73,7 +89,7 @@ struct gp_conn {
 	__u64 bytes_in, bytes_out; /* already counted at the endpoint */
 	__u64 opened_ns;	   /* client: connect called; server: established */
 	__u32 retransmits;	   /* already counted */
-	__u32 reserved;
+	__u32 listener;		   /* place of the listener it came from, or is; 0: none */
 };
 
 _Static_assert(sizeof(struct gp_conn) <= 184, "448 bytes a connection with the kernel's own");

@@ -59,6 +59,16 @@ static void fill_other_endpoint(struct gp_slots *s, uint32_t slot, enum gp_role 
 		gp_slots_endpoint_record(s, slot, shard)->ref = info->ref;
 }
 
+static int fill_listeners(struct gp_slots *s)
+{
+	uint32_t places = bpf_map__max_entries(s->bpf->maps.listener_slots);
+
+	for (uint32_t place = 1; place < places; place++)
+		if (push(s->bpf->maps.listener_slots, place))
+			return -errno;
+	return 0;
+}
+
 static int fill(struct gp_slots *s)
 {
 	for (uint32_t slot = 0; slot < s->max_endpoints; slot++) {
@@ -98,6 +108,8 @@ int gp_slots_new(struct gp_slots **out, struct goldpan_bpf *bpf, const struct gp
 	s->max_services = cfg->max_services;
 	s->first_client = cfg->max_endpoints - cfg->max_endpoints / 4;
 	err = map_arrays(s);
+	if (!err)
+		err = fill_listeners(s);
 	if (!err)
 		err = fill(s);
 	if (err)
