@@ -22,15 +22,24 @@
 #include "compat.bpf.h"
 #include "endpoint.bpf.h"
 #include "maps.bpf.h"
+#include "stage.bpf.h"
 #include "thread.bpf.h"
 
 #define GP_QUIET_NS 1000000000ULL
 
+/* An answered exchange, as it is counted. */
+struct gp_exchange {
+	__u32 endpoint; /* gp_ref */
+	__u32 flags;	/* of the connection */
+	__u64 start_ns, first_ns, last_ns;
+	struct gp_parts parts; /* of start to first; clients: none */
+};
+
 /*
- * Counts an answered exchange at endpoint `ref`; `flags` are the connection's. 0, or -1 if the
- * slot belongs to somebody else by now, which is counted in stale_slots.
+ * Counts an exchange. 0, or -1 if the slot belongs to somebody else by now, which is counted in
+ * stale_slots.
  */
-int gp_exchange_count(__u32 ref, __u32 flags, __u64 start_ns, __u64 first_ns, __u64 last_ns);
+int gp_exchange_count(struct gp_exchange *e);
 
 /* Counts an exchange that ended without a response. As gp_exchange_count. */
 int gp_exchange_abort(__u32 ref, __u32 flags);
@@ -38,14 +47,15 @@ int gp_exchange_abort(__u32 ref, __u32 flags);
 /* The current task receives or sends on the connection: makes its service the owner. */
 int gp_conn_own_slow(struct gp_conn *c, struct gp_endpoint_key *key, struct gp_task_id *id);
 
-static __always_inline __u64 gp_turn_next(__u64 turn, enum gp_phase phase)
+/* `state` is a phase and its marks. */
+static __always_inline __u64 gp_turn_next(__u64 turn, __u64 state)
 {
-	return ((turn & ~0xffULL) + 0x100) | phase;
+	return ((turn & ~(GP_TURN_ONE - 1ULL)) + GP_TURN_ONE) | state;
 }
 
 static __always_inline enum gp_phase gp_phase(__u64 turn)
 {
-	return turn & 0xff;
+	return turn & GP_TURN_PHASE;
 }
 
 /* Payload bytes that arrived in order. The kernel's counter includes the FIN. */
@@ -85,8 +95,11 @@ static __always_inline void gp_endpoint_key(struct gp_endpoint_key *key, const s
 		address[i] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[i];
 }
 
-/* In the context of the task that receives or sends: keeps the owner right. */
-static __always_inline void gp_conn_own(const struct sock *sk, struct gp_conn *c)
+/*
+ * In the context of the task that receives or sends: keeps the owner right. The task's record, or
+ * NULL.
+ */
+static __always_inline struct gp_thread *gp_conn_own(const struct sock *sk, struct gp_conn *c)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct gp_thread *t = gp_thread_find(task->pid);
@@ -94,13 +107,14 @@ static __always_inline void gp_conn_own(const struct sock *sk, struct gp_conn *c
 	struct gp_task_id id;
 
 	if (t && t->service == c->service && (c->flags & GP_CONN_OWNED))
-		return;
+		return t;
 	/* A kernel worker that sends on somebody's behalf does not become the owner. */
 	if ((task->flags & PF_KTHREAD) && (c->flags & GP_CONN_OWNED))
-		return;
+		return NULL;
 	gp_task_id(&id, task);
 	gp_endpoint_key(&key, sk, c);
 	gp_conn_own_slow(c, &key, &id);
+	return gp_thread_find(id.pid);
 }
 
 /* Did the send that began at the last event take bytes? Else it is taken back: see gp_sending. */
@@ -117,70 +131,119 @@ static __always_inline __u64 gp_last_ns(const struct gp_conn *c, const struct tc
 	return c->settled_ns;
 }
 
-/*
- * Ends the answered exchange that `turn` stood for, moving on to `phase`. Only one of those who try
- * (the socket's events, the collector's iterator) succeeds. The values were read before.
- */
-static __always_inline void gp_exchange_end(struct gp_conn *c, __u64 turn, enum gp_phase phase,
-					    __u64 start_ns, __u64 first_ns, __u64 last_ns)
+/* The answered exchange on `c`, whose last bytes were handed over or arrived at `last_ns`. */
+static __always_inline void gp_exchange_take(struct gp_exchange *e, const struct gp_conn *c,
+					     __u64 last_ns)
 {
-	if (__sync_val_compare_and_swap(&c->turn, turn, gp_turn_next(turn, phase)) != turn)
+	e->endpoint = c->endpoint;
+	e->flags = c->flags;
+	e->start_ns = c->start_ns;
+	e->first_ns = c->first_ns;
+	e->last_ns = last_ns;
+	if (c->role == GP_ROLE_SERVER) {
+		e->parts = c->parts;
 		return;
-	if (gp_exchange_count(c->endpoint, c->flags, start_ns, first_ns, last_ns))
+	}
+	__builtin_memset(&e->parts, 0, sizeof(e->parts));
+	e->parts.ns[GP_STAGE_UNATTRIBUTED] = e->first_ns - e->start_ns;
+}
+
+/*
+ * Ends the answered exchange that `turn` stood for, moving on to `state`. Only one of those who try
+ * (the socket's events, the collector's iterator) succeeds. `e` was taken before.
+ */
+static __always_inline void gp_exchange_end(struct gp_conn *c, __u64 turn, __u64 state,
+					    struct gp_exchange *e)
+{
+	if (__sync_val_compare_and_swap(&c->turn, turn, gp_turn_next(turn, state)) != turn)
+		return;
+	if (gp_exchange_count(e))
 		c->service = GP_SLOT_NONE; /* found anew at the next receive or send */
 }
 
-/* A request's first bytes became readable. */
-static __always_inline void gp_arrive(struct gp_conn *c, const struct tcp_sock *tp, __u64 turn,
-				      __u64 now)
+/*
+ * Counts the exchange before the one that arrived, if that is still to be done. It is put off until
+ * the application reads: on its own CPU, where what it counts is at hand.
+ */
+static __always_inline void gp_exchange_end_previous(struct gp_conn *c, __u64 turn, __u64 state)
 {
-	c->start_ns = now;
-	c->copied_seq = tp->copied_seq;
-	c->turn = gp_turn_next(turn, GP_PHASE_REQUEST);
+	struct gp_exchange e;
+
+	if (!(turn & GP_TURN_PREVIOUS))
+		return;
+	gp_exchange_take(&e, c, turn & GP_TURN_SETTLED ? c->settled_ns : c->last_ns);
+	gp_exchange_end(c, turn, state, &e);
 }
 
-static __always_inline int gp_readable_server(struct gp_conn *c, const struct tcp_sock *tp,
-					      __u64 received)
+/* A request's first bytes became readable. `marks` say what is to be done about the one before. */
+static __always_inline void gp_arrive(const struct sock *sk, struct gp_conn *c,
+				      const struct tcp_sock *tp, __u64 turn, __u64 marks)
 {
-	__u64 turn = c->turn, last_ns, now;
+	__u64 next = gp_turn_next(turn, GP_PHASE_REQUEST), now = bpf_ktime_get_ns();
+
+	c->arrive_ns = now;
+	c->copied_seq = tp->copied_seq;
+	gp_stage_arrive(c, sk->sk_socket != NULL, now);
+	/* If the collector has ended the one before meanwhile, there is nothing to be done about
+	 * it. */
+	if (!marks || __sync_val_compare_and_swap(&c->turn, turn, next | marks) != turn)
+		c->turn = next;
+}
+
+/* What was arrived becomes the exchange that is read now; `read_ns` 0: in a way that no hook saw.
+ */
+static __always_inline void gp_begin(struct gp_conn *c, __u64 read_ns)
+{
+	__u64 turn = *(volatile __u64 *)&c->turn;
+
+	gp_exchange_end_previous(c, turn, GP_PHASE_READ);
+	c->start_ns = c->arrive_ns;
+	c->read_ns = read_ns;
+	c->turn = gp_turn_next(turn, GP_PHASE_READ);
+}
+
+static __always_inline int gp_readable_server(const struct sock *sk, struct gp_conn *c,
+					      const struct tcp_sock *tp)
+{
+	__u64 turn = c->turn, marks = 0;
 
 	switch (gp_phase(turn)) {
 	case GP_PHASE_REQUEST:
 	case GP_PHASE_READ:
-		c->received = received;
 		return 0; /* more of the same request */
 	case GP_PHASE_ANSWERED:
-		last_ns = gp_last_ns(c, tp);
-		if (!last_ns) { /* no send took anything: still the same request */
+		marks = GP_TURN_PREVIOUS;
+		if (gp_send_took(c, tp))
+			break;
+		if (!c->settled_ns) { /* no send took anything: still the same request */
+			c->reader = 0;
 			c->turn = gp_turn_next(turn, GP_PHASE_READ);
-			c->received = received;
 			return 0;
 		}
-		now = bpf_ktime_get_ns();
-		gp_exchange_end(c, turn, GP_PHASE_REQUEST, c->start_ns, c->first_ns, last_ns);
+		marks |= GP_TURN_SETTLED;
 		break;
 	default:
-		now = bpf_ktime_get_ns();
+		break;
 	}
-	c->received = received;
-	gp_arrive(c, tp, turn, now);
+	gp_arrive(sk, c, tp, turn, marks);
 	return 0;
 }
 
-static __always_inline int gp_readable_client(struct gp_conn *c, const struct tcp_sock *tp,
-					      __u64 received)
+static __always_inline int gp_readable_client(struct gp_conn *c, const struct tcp_sock *tp)
 {
-	__u64 turn = c->turn;
+	__u64 turn = c->turn, now;
 
-	c->received = received;
 	switch (gp_phase(turn)) {
 	case GP_PHASE_REQUEST:
 		if (!gp_send_took(c, tp)) { /* nothing was asked: the server speaks first */
 			c->turn = gp_turn_next(turn, GP_PHASE_IDLE);
 			return 0;
 		}
-		c->first_ns = c->last_ns = bpf_ktime_get_ns();
+		now = bpf_ktime_get_ns();
+		c->first_ns = c->last_ns = now;
 		c->turn = gp_turn_next(turn, GP_PHASE_ANSWERED);
+		if (c->caller)
+			gp_work_reply(c, now);
 		return 0;
 	case GP_PHASE_ANSWERED:
 		c->last_ns = bpf_ktime_get_ns();
@@ -194,44 +257,54 @@ static __always_inline int gp_readable_client(struct gp_conn *c, const struct tc
 static __always_inline int gp_readable(const struct sock *sk, struct gp_conn *c,
 				       const struct tcp_sock *tp)
 {
-	__u64 received;
+	__u32 received;
 
 	if (c->flags & (GP_CONN_LISTENER | GP_CONN_IGNORED))
 		return 0;
 	received = gp_received(sk, tp);
 	if (received == c->received)
 		return 0; /* a FIN, or seen before */
+	c->received = received;
 	if (c->role == GP_ROLE_CLIENT)
-		return gp_readable_client(c, tp, received);
-	return gp_readable_server(c, tp, received);
+		return gp_readable_client(c, tp);
+	return gp_readable_server(sk, c, tp);
+}
+
+static __always_inline int gp_receiving_client(const struct sock *sk, struct gp_conn *c)
+{
+	struct gp_thread *t;
+
+	if ((c->flags & GP_CONN_OWNED) && !c->caller)
+		return 0;
+	t = gp_conn_own(sk, c);
+	if (c->caller && gp_phase(c->turn) == GP_PHASE_ANSWERED && t)
+		gp_work_resume(t, c, bpf_ktime_get_ns());
+	return 0;
 }
 
 /* The application is about to receive bytes. */
 static __always_inline int gp_receiving(const struct sock *sk, struct gp_conn *c,
 					const struct tcp_sock *tp)
 {
-	__u64 turn = c->turn, received, now;
+	__u32 received;
+	__u64 now;
 
 	if (c->flags & (GP_CONN_LISTENER | GP_CONN_IGNORED))
 		return 0;
-	if (c->role == GP_ROLE_CLIENT) {
-		if (!(c->flags & GP_CONN_OWNED))
-			gp_conn_own(sk, c);
-		return 0;
-	}
-	if (gp_phase(turn) != GP_PHASE_REQUEST && gp_phase(turn) != GP_PHASE_IDLE)
-		return 0;
-	now = bpf_ktime_get_ns();
-	if (gp_phase(turn) == GP_PHASE_IDLE) {
+	if (c->role == GP_ROLE_CLIENT)
+		return gp_receiving_client(sk, c);
+	if (gp_phase(c->turn) == GP_PHASE_IDLE) {
 		received = gp_received(sk, tp);
 		if (received == c->received)
 			return 0;
 		c->received = received; /* bytes that came unseen */
-		gp_arrive(c, tp, turn, now);
+		gp_arrive(sk, c, tp, c->turn, 0);
 	}
-	c->read_ns = now;
-	c->turn = gp_turn_next(turn, GP_PHASE_READ);
-	gp_conn_own(sk, c);
+	if (gp_phase(c->turn) != GP_PHASE_REQUEST)
+		return 0;
+	now = bpf_ktime_get_ns();
+	gp_begin(c, now);
+	gp_stage_read(c, gp_conn_own(sk, c), now);
 	return 0;
 }
 
@@ -239,6 +312,7 @@ static __always_inline void gp_answer(struct gp_conn *c, const struct tcp_sock *
 {
 	__u64 now = bpf_ktime_get_ns();
 
+	gp_stage_answer(c, gp_thread_find(bpf_get_current_task_btf()->pid), now);
 	c->first_ns = c->last_ns = now;
 	c->settled_ns = 0;
 	c->write_seq = tp->write_seq;
@@ -259,7 +333,7 @@ static __always_inline int gp_sending_server(const struct sock *sk, struct gp_co
 			c->settled_ns = c->last_ns;
 			c->write_seq = tp->write_seq;
 		} else if (!c->settled_ns) { /* nothing was taken yet: the response begins now */
-			gp_answer(c, tp, turn);
+			c->first_ns = c->last_ns = bpf_ktime_get_ns();
 			return 0;
 		}
 		c->last_ns = bpf_ktime_get_ns();
@@ -268,9 +342,9 @@ static __always_inline int gp_sending_server(const struct sock *sk, struct gp_co
 		/* Read in a way no hook sees (splice, MSG_TRUNC), or still unread: then this send
 		 * belongs to what went before. */
 		if (tp->copied_seq != c->copied_seq) {
-			c->read_ns = 0;
+			gp_begin(c, 0);
 			gp_conn_own(sk, c);
-			gp_answer(c, tp, turn);
+			gp_answer(c, tp, c->turn);
 		}
 		return 0;
 	default: /* the server speaks first */
@@ -284,6 +358,9 @@ static __always_inline int gp_sending_client(const struct sock *sk, struct gp_co
 					     const struct tcp_sock *tp)
 {
 	__u64 turn = c->turn, now;
+	struct gp_current *cur;
+	struct gp_exchange e;
+	struct gp_thread *t;
 
 	switch (gp_phase(turn)) {
 	case GP_PHASE_REQUEST:
@@ -293,7 +370,8 @@ static __always_inline int gp_sending_client(const struct sock *sk, struct gp_co
 		return 0;
 	case GP_PHASE_ANSWERED:
 		now = bpf_ktime_get_ns();
-		gp_exchange_end(c, turn, GP_PHASE_REQUEST, c->start_ns, c->first_ns, c->last_ns);
+		gp_exchange_take(&e, c, c->last_ns);
+		gp_exchange_end(c, turn, GP_PHASE_REQUEST, &e);
 		break;
 	default:
 		now = bpf_ktime_get_ns();
@@ -301,7 +379,11 @@ static __always_inline int gp_sending_client(const struct sock *sk, struct gp_co
 	c->start_ns = now;
 	c->write_seq = tp->write_seq;
 	c->turn = gp_turn_next(turn, GP_PHASE_REQUEST);
-	gp_conn_own(sk, c);
+	t = gp_conn_own(sk, c);
+	c->caller = 0;
+	cur = t ? gp_current_of(t) : NULL;
+	if (cur && (cur->flags & GP_CURRENT_OPEN))
+		gp_work_call(t, c, now);
 	return 0;
 }
 

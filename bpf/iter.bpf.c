@@ -79,6 +79,8 @@ static __always_inline void gauge_exchange(struct gp_conn *c, struct gp_endpoint
 
 	if (phase != GP_PHASE_REQUEST && phase != GP_PHASE_READ)
 		return;
+	if (phase == GP_PHASE_REQUEST && c->role == GP_ROLE_SERVER)
+		start_ns = c->arrive_ns;
 	g->in_flight++;
 	if (now > start_ns && now - start_ns > g->oldest_ns)
 		g->oldest_ns = now - start_ns;
@@ -88,14 +90,19 @@ static __always_inline void gauge_exchange(struct gp_conn *c, struct gp_endpoint
 static __always_inline void end_quiet(struct gp_conn *c, const struct tcp_sock *tp, __u64 now)
 {
 	__u64 turn = *(volatile __u64 *)&c->turn;
-	__u64 start_ns = *(volatile __u64 *)&c->start_ns, first_ns = c->first_ns;
 	__u64 last_ns = gp_last_ns(c, tp);
+	struct gp_exchange e;
 
+	if (gp_phase(turn) == GP_PHASE_REQUEST)
+		gp_exchange_end_previous(c, turn, GP_PHASE_REQUEST);
 	if (gp_phase(turn) != GP_PHASE_ANSWERED || !last_ns)
 		return;
 	if (!gp_final && (now < last_ns + GP_QUIET_NS || tp->snd_una != tp->write_seq))
 		return;
-	gp_exchange_end(c, turn, GP_PHASE_IDLE, start_ns, first_ns, last_ns);
+	barrier();
+	gp_exchange_take(&e, c, last_ns);
+	barrier();
+	gp_exchange_end(c, turn, GP_PHASE_IDLE, &e);
 }
 
 static __always_inline void gauge_listener(const struct sock *sk, struct gp_endpoint_gauges *g)

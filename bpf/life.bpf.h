@@ -26,6 +26,7 @@ static __always_inline void gp_conn_init(struct gp_conn *c, const struct sock *s
 	c->role = role;
 	c->flags = flags;
 	c->netns = sk->__sk_common.skc_net.net->ns.inum;
+	c->id = bpf_get_prandom_u32();
 }
 
 /* Makes room for what the connections of this listener hand on, as long as there is any. */
@@ -86,6 +87,8 @@ static __always_inline void gp_conn_init_child(struct gp_conn *c)
 	c->bytes_in = 0;
 	c->bytes_out = 0;
 	c->retransmits = 0;
+	c->reader = 0;
+	c->id = bpf_get_prandom_u32();
 	gp_listener_follow(c);
 }
 
@@ -115,7 +118,7 @@ static __always_inline void gp_conn_adopt(struct gp_conn *c, const struct sock *
 	if (!tp)
 		return;
 	c->received = gp_received(sk, tp);
-	c->bytes_in = c->received;
+	c->bytes_in = gp_received(sk, tp);
 	c->bytes_out = tp->bytes_sent - tp->bytes_retrans;
 	c->retransmits = tp->total_retrans;
 }
@@ -145,13 +148,14 @@ static __always_inline void gp_conn_established(struct gp_conn *c, const struct 
 {
 	struct gp_endpoint_record *r = gp_endpoint_record(c->endpoint);
 	const struct tcp_sock *tp = gp_tcp((struct sock *)sk);
-	__u64 now = bpf_ktime_get_ns(), took = now - c->opened_ns, received;
+	__u64 now = bpf_ktime_get_ns(), took = now - c->connect_ns;
+	__u32 received;
 
 	c->flags |= GP_CONN_OPEN;
 	gp_endpoint_connections(c->endpoint, 1);
 	if (r) {
 		gp_add(&r->opened, 1);
-		if (active && c->opened_ns) { /* else connect() was called before goldpan */
+		if (active && c->connect_ns) { /* else connect() was called before goldpan */
 			gp_add(&r->setup_ns, took);
 			gp_raise(&r->setup_max_ns, took);
 			gp_hist_count_one(r->setup, gp_slot(took));
@@ -159,11 +163,11 @@ static __always_inline void gp_conn_established(struct gp_conn *c, const struct 
 	}
 	if (active || !tp)
 		return;
-	c->opened_ns = now;
+	c->established_ns = now;
 	received = gp_received(sk, tp);
 	if (received && gp_phase(c->turn) == GP_PHASE_IDLE) { /* data came with the SYN */
 		c->received = received;
-		gp_arrive(c, tp, c->turn, now);
+		gp_arrive(sk, c, tp, c->turn, 0);
 	}
 }
 
@@ -195,7 +199,8 @@ static __always_inline void gp_conn_end_exchange(struct gp_conn *c, const struct
 						 const struct tcp_sock *tp)
 {
 	__u64 turn = c->turn, last_ns = gp_last_ns(c, tp);
-	bool unseen = c->role == GP_ROLE_SERVER && gp_received(sk, tp) != c->received;
+	bool unseen = c->role == GP_ROLE_SERVER && (__u32)gp_received(sk, tp) != c->received;
+	struct gp_exchange e;
 
 	switch (gp_phase(turn)) {
 	case GP_PHASE_IDLE:
@@ -204,11 +209,13 @@ static __always_inline void gp_conn_end_exchange(struct gp_conn *c, const struct
 		return;
 	case GP_PHASE_ANSWERED:
 		if (last_ns) {
-			gp_exchange_end(c, turn, GP_PHASE_IDLE, c->start_ns, c->first_ns, last_ns);
+			gp_exchange_take(&e, c, last_ns);
+			gp_exchange_end(c, turn, GP_PHASE_IDLE, &e);
 			return;
 		}
 		break;
 	case GP_PHASE_REQUEST:
+		gp_exchange_end_previous(c, turn, GP_PHASE_REQUEST);
 		/* A client whose send took nothing has asked nothing. */
 		if (c->role == GP_ROLE_CLIENT && !gp_send_took(c, tp))
 			return;
@@ -216,6 +223,8 @@ static __always_inline void gp_conn_end_exchange(struct gp_conn *c, const struct
 	default:
 		break;
 	}
+	if (c->role == GP_ROLE_CLIENT && c->caller)
+		gp_work_reply(c, bpf_ktime_get_ns());
 	c->turn = gp_turn_next(turn, GP_PHASE_IDLE);
 	gp_exchange_abort(c->endpoint, c->flags);
 }

@@ -18,7 +18,7 @@ static __always_inline void begin(struct sock *sk, __u8 role, __u8 flags)
 	}
 	gp_conn_init(c, sk, role, flags);
 	c->port = port;
-	c->opened_ns = bpf_ktime_get_ns();
+	c->connect_ns = bpf_ktime_get_ns();
 	if (flags & GP_CONN_LISTENER)
 		gp_listener_begin(c);
 	gp_conn_own(sk, c);

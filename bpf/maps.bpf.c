@@ -3,6 +3,7 @@
 
 struct gp_conns_map conns SEC(".maps");
 struct gp_threads_map threads SEC(".maps");
+struct gp_currents_map currents SEC(".maps");
 struct gp_slots_map server_slots SEC(".maps");
 struct gp_slots_map client_slots SEC(".maps");
 struct gp_slots_map service_slots SEC(".maps");
@@ -16,6 +17,7 @@ struct gp_service_records_map services SEC(".maps");
 struct gp_cpus_map cpus SEC(".maps");
 struct gp_dropped_map dropped SEC(".maps");
 struct gp_listening_map listening SEC(".maps");
+struct gp_works_map works SEC(".maps");
 struct gp_listeners_map listeners SEC(".maps");
 struct gp_listener_slots_map listener_slots SEC(".maps");
 
@@ -26,5 +28,6 @@ const volatile __u32 gp_port_ranges = GP_PORT_RANGES;
 const volatile struct gp_port_range gp_ports[GP_PORT_RANGES] = {};
 
 volatile bool gp_final;
+volatile __u8 gp_epoch;
 
 char LICENSE[] SEC("license") = "GPL";

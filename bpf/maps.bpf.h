@@ -24,6 +24,13 @@ struct gp_threads_map {
 	__type(value, struct gp_thread);
 };
 
+struct gp_currents_map { /* as `threads` */
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct gp_current);
+};
+
 struct gp_slots_map { /* slots that nobody has, oldest first */
 	__uint(type, BPF_MAP_TYPE_QUEUE);
 	__uint(max_entries, 1);
@@ -121,6 +128,13 @@ struct gp_listeners_map {
 	__type(value, struct gp_listener);
 };
 
+struct gp_works_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, GP_WORKS);
+	__type(key, __u32);
+	__type(value, struct gp_work);
+};
+
 struct gp_listener_slots_map { /* places in `listeners` that nobody has */
 	__uint(type, BPF_MAP_TYPE_QUEUE);
 	__uint(max_entries, GP_LISTENERS);
@@ -129,6 +143,7 @@ struct gp_listener_slots_map { /* places in `listeners` that nobody has */
 
 extern struct gp_conns_map conns SEC(".maps");
 extern struct gp_threads_map threads SEC(".maps");
+extern struct gp_currents_map currents SEC(".maps");
 extern struct gp_slots_map server_slots SEC(".maps");
 extern struct gp_slots_map client_slots SEC(".maps");
 extern struct gp_slots_map service_slots SEC(".maps");
@@ -142,6 +157,7 @@ extern struct gp_service_records_map services SEC(".maps");
 extern struct gp_cpus_map cpus SEC(".maps");
 extern struct gp_dropped_map dropped SEC(".maps");
 extern struct gp_listening_map listening SEC(".maps");
+extern struct gp_works_map works SEC(".maps");
 extern struct gp_listeners_map listeners SEC(".maps");
 extern struct gp_listener_slots_map listener_slots SEC(".maps");
 
@@ -154,6 +170,9 @@ extern const volatile struct gp_port_range gp_ports[GP_PORT_RANGES];
 
 /* Set by user space while running. */
 extern volatile bool gp_final; /* the last collection: nothing answered is left open */
+
+/* Counts moves of tasks between control groups: a thread's service is looked up again after one. */
+extern volatile __u8 gp_epoch;
 
 /* Adds one to a `dropped` counter. */
 static __always_inline void gp_drop(enum gp_drop what)

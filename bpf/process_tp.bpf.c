@@ -19,3 +19,11 @@ int BPF_PROG(exit_tp, struct task_struct *p)
 	gp_thread_remove(p->pid);
 	return 0;
 }
+
+/* A task was moved to another control group: each thread looks at its own when it next runs. */
+SEC("?tp_btf/cgroup_attach_task")
+int BPF_PROG(moved_tp)
+{
+	gp_epoch++;
+	return 0;
+}

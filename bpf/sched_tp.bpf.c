@@ -48,14 +48,18 @@ static __always_inline void switch_out(struct task_struct *prev, struct gp_threa
 	struct gp_service_record *r = gp_service_record(t->service);
 	__u64 ran;
 
-	if (r) {
-		if (t->state == GP_THREAD_RUNNING) {
-			ran = now - t->since_ns;
-			t->cpu_ns += ran;
+	t->sequence++;
+	barrier();
+	if (t->state == GP_THREAD_RUNNING) {
+		ran = now - t->since_ns;
+		t->cpu_ns += ran;
+		if (r)
 			gp_add(&r->cpu_ns, ran);
-		}
-		gp_add(runnable ? &r->involuntary : &r->voluntary, 1);
 	}
+	if (r)
+		gp_add(runnable ? &r->involuntary : &r->voluntary, 1);
+	if (t->waking_ns <= t->since_ns)
+		t->waking_ns = 0; /* the old one; not if somebody wakes it just now */
 	t->since_ns = now;
 	if (runnable)
 		t->state = GP_THREAD_WAITING;
@@ -64,6 +68,8 @@ static __always_inline void switch_out(struct task_struct *prev, struct gp_threa
 		t->state = GP_THREAD_IO;
 	else
 		t->state = GP_THREAD_BLOCKED;
+	barrier();
+	t->sequence++;
 }
 
 /* When the wait that ends now began; 0 if that was not seen. */
@@ -83,6 +89,8 @@ static __always_inline void switch_in(struct gp_thread *t, __u64 now)
 	struct gp_service_record *r = gp_service_record(t->service);
 	__u64 began = wait_began(t), wait;
 
+	t->sequence++;
+	barrier();
 	if (t->state == GP_THREAD_IO && began && r) {
 		t->io_ns += began - t->since_ns;
 		gp_add(&r->io_ns, began - t->since_ns);
@@ -96,7 +104,9 @@ static __always_inline void switch_in(struct gp_thread *t, __u64 now)
 	}
 	t->state = GP_THREAD_RUNNING;
 	t->since_ns = now;
-	t->waking_ns = 0;
+	t->waking_ns = began < now ? began : now;
+	barrier();
+	t->sequence++;
 }
 
 SEC("?tp_btf/sched_switch")
@@ -123,7 +133,7 @@ int BPF_PROG(switch_tp, bool preempt, struct task_struct *prev, struct task_stru
 		t = gp_thread_find(next->pid);
 		if (!t)
 			t = first_sight(next);
-		if (t && t->css_set != (__u64)next->cgroups) {
+		if (t && t->epoch != gp_epoch) {
 			struct gp_task_id id;
 
 			gp_task_id(&id, next);

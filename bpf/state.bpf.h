@@ -16,20 +16,41 @@ enum gp_thread_state {
 
 /*
  * Written by the scheduler programs on the CPU where the thread is switched, where nothing else
- * can run at that time; `waking_ns` by whoever wakes it; `pid` by compare-and-exchange.
+ * can run at that time; `waking_ns` by whoever wakes it, too; `pid` by compare-and-exchange.
  */
 struct gp_thread {
 	__u32 pid;     /* 0: free */
 	__u32 service; /* gp_ref */
-	__u64 css_set; /* its control groups when `service` was found: changes with any of them */
-	__u32 current; /* reserved: the exchange this thread works for */
+	__u32 index;   /* its own place, and that of its gp_current */
 	__u8 state;    /* enum gp_thread_state */
-	__u8 reserved[3];
-	__u64 since_ns;			  /* when the state began */
-	__u64 waking_ns;		  /* when it was last woken, until it runs; 0: not woken */
+	__u8 sequence; /* odd while the scheduler programs change the record */
+	__u8 epoch;    /* of gp_epoch, when `service` was found */
+	__u8 reserved;
+	__u64 since_ns; /* when the state began */
+	/* Asleep: when it was woken, 0 if it was not. Running: when the wait before that began. */
+	__u64 waking_ns;
 	__u64 runqueue_ns, cpu_ns, io_ns; /* of its life, as far as seen */
+	__u64 reserved2;
 };
 
+/*
+ * What a thread works for: its current exchange (design.md, "Words"). Written by the thread itself
+ * when it receives and sends; on a cache line of its own, as others read gp_thread at every
+ * arrival.
+ */
+struct gp_current {
+	__u32 id;	/* of the exchange; 0: none */
+	__u32 endpoint; /* gp_ref of its endpoint */
+	__u32 flags;
+	__u32 reserved;
+	__u64 cpu_ns; /* the thread's CPU time when this became current */
+	__u64 reserved2[5];
+};
+
+#define GP_CURRENT_OPEN 1 /* it has no response yet */
+#define GP_CURRENT_WORK 2 /* and something about it stands in its gp_work */
+
+_Static_assert(sizeof(struct gp_current) == 64, "one cache line a thread");
 _Static_assert(sizeof(struct gp_thread) == 64, "one cache line a thread");
 
 /*
@@ -56,7 +77,7 @@ struct gp_listener {
 
 _Static_assert(sizeof(struct gp_listener) == 64, "a cache line each");
 
-/* Where an exchange stands: the low byte of `turn`; the rest counts turns. */
+/* Where an exchange stands: the low bits of `turn`. */
 enum gp_phase {
 	GP_PHASE_IDLE,
 	GP_PHASE_REQUEST,  /* server: bytes arrived, none read; client: bytes sent */
@@ -64,32 +85,99 @@ enum gp_phase {
 	GP_PHASE_ANSWERED, /* the response has begun */
 };
 
+#define GP_TURN_PHASE 0x0f
+#define GP_TURN_PREVIOUS 0x10 /* REQUEST: the exchange before is not counted yet */
+#define GP_TURN_SETTLED 0x20  /* and its last send took nothing: it ended at `settled_ns` */
+#define GP_TURN_ONE 0x100     /* the rest counts turns */
+
 #define GP_CONN_LISTENER 1
 #define GP_CONN_IGNORED 2 /* its service was not asked for */
 #define GP_CONN_OPEN 4	  /* counted as open */
 #define GP_CONN_OTHER 8	  /* its endpoint is an `other` */
 #define GP_CONN_OTHER_SERVICE 16
-#define GP_CONN_OWNED 32 /* somebody received or sent on it: its owner is known */
+#define GP_CONN_OWNED 32       /* somebody received or sent on it: its owner is known */
+#define GP_CONN_SNAPPED 64     /* `handler` was known at `arrive` */
+#define GP_CONN_UNACCEPTED 128 /* not accepted yet at `arrive` */
 
+/* What a thread has spent until some moment. */
+struct gp_counters {
+	__u64 runqueue_ns, cpu_ns, io_ns;
+};
+
+/*
+ * What an open exchange's thread put down about it: see stage.bpf.h. In a table by the exchange's
+ * id, like threads by pid. Fields from `calls` on under the lock; `own_ns` by its handler alone.
+ */
+struct gp_work {
+	struct bpf_spin_lock lock;
+	__u32 id;     /* 0: free */
+	__u32 pid;    /* its handler */
+	__u32 calls;  /* open now */
+	__u64 own_ns; /* CPU time spent on it, before its handler last turned to another */
+	__u64 mark_ns, mark_own_ns;
+	struct gp_counters mark; /* until then, time of calls is taken */
+	__u64 downstream_ns;
+	struct gp_counters taken;
+	__u64 longest_ns;
+};
+
+#define GP_WORKS 8192
+#define GP_WORK_WAYS 4
+
+/* Where a server's exchange spent its time from `arrive` to `first`. */
+struct gp_parts {
+	__u64 ns[GP_STAGE_TRANSFER];
+};
+
+/*
+ * The first 56 bytes share a cache line (the kernel's element has 8 of its own before them): all
+ * that an arrival, in softirq on any CPU, reads and writes of a server's connection. The rest
+ * belongs to the application's CPU.
+ */
 struct gp_conn {
 	__u64 turn;
-	__u32 endpoint; /* gp_ref, or GP_SLOT_NONE */
-	__u32 service;	/* gp_ref of the owner, or GP_SLOT_NONE */
+	__u64 arrive_ns;	  /* server: when the request now unread became readable */
+	__u64 arrive_runqueue_ns; /* what `reader` had waited for a CPU until then */
+	__u32 endpoint;		  /* gp_ref, or GP_SLOT_NONE */
+	__u32 reader;		  /* server: pid of the thread that last read; 0: none */
 	__u8 role, flags;
-	__u16 port; /* of the endpoint */
-	__u32 netns;
-	__u64 start_ns;	  /* server: arrive; client: send */
-	__u64 read_ns;	  /* server: the first receive that took bytes of the request */
-	__u64 first_ns;	  /* server: first; client: reply */
-	__u64 last_ns;	  /* server: last; client: done */
-	__u64 settled_ns; /* server: `last` as of the last send that is known to have taken bytes */
-	__u64 received;	  /* payload bytes that had arrived at the last event */
+	__u16 port;	  /* of the endpoint */
+	__u32 received;	  /* payload bytes that had arrived at the last event; may wrap */
 	__u32 write_seq;  /* at the last send's beginning */
 	__u32 copied_seq; /* at arrive */
+	__u32 listener;	  /* place of the listener it came from, or is; 0: none */
+	__u32 id;	  /* of the exchange: tells those that are open apart; 0: none */
+
+	__u32 service; /* gp_ref of the owner, or GP_SLOT_NONE */
+	__u32 netns;
+	__u64 start_ns; /* server: arrive; client: send */
+	union {
+		__u64 read_ns;	  /* server: the first receive that took bytes of the request */
+		__u64 connect_ns; /* client: connect called; 0: before goldpan */
+	};
+	__u64 first_ns;		  /* server: first; client: reply */
+	__u64 last_ns;		  /* server: last; client: done */
+	union {			  /* server */
+		__u64 settled_ns; /* `last` as of the last send that is known to have taken bytes */
+		__u64 established_ns; /* until the first receive */
+	};
+	union {
+		struct gp_parts parts;		    /* ANSWERED */
+		struct {			    /* READ */
+			struct gp_counters handler; /* at `read` */
+			__u64 waited_ns;	    /* of `arrive` to `read`: on the run queue */
+			__u64 lost_ns;		    /* of the same: not known where */
+		};
+		struct {			  /* clients */
+			__u32 caller;		  /* id of the exchange it is made for; 0: none */
+			__u32 caller_endpoint;	  /* gp_ref of that exchange's endpoint */
+			__u32 edge;		  /* place of the edge's record */
+			__u32 edge_from, edge_to; /* what that edge is from and to */
+		};
+	};
 	__u64 bytes_in, bytes_out; /* already counted at the endpoint */
-	__u64 opened_ns;	   /* client: connect called; server: established */
 	__u32 retransmits;	   /* already counted */
-	__u32 listener;		   /* place of the listener it came from, or is; 0: none */
+	__u32 reserved;
 };
 
 _Static_assert(sizeof(struct gp_conn) <= 184, "448 bytes a connection with the kernel's own");

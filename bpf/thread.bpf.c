@@ -14,8 +14,10 @@ static __always_inline struct gp_thread *claim(__u32 pid)
 			return NULL;
 		if (t->pid == pid)
 			return t;
-		if (!t->pid && !__sync_val_compare_and_swap(&t->pid, 0, pid))
-			return t;
+		if (t->pid || __sync_val_compare_and_swap(&t->pid, 0, pid))
+			continue;
+		t->index = index;
+		return t;
 	}
 	return NULL;
 }
@@ -58,7 +60,7 @@ static __always_inline void resolve(struct gp_thread *t, struct gp_task_id *id, 
 				!known_name(id->parent, &key)))
 			__builtin_memcpy(key.name, id->name, sizeof(key.name));
 	}
-	t->css_set = id->css_set;
+	t->epoch = gp_epoch;
 	set_service(t, gp_service_get(&key, id->tgid));
 }
 
@@ -80,7 +82,6 @@ int gp_thread_add(struct gp_task_id *id)
 	t->runqueue_ns = 0;
 	t->cpu_ns = 0;
 	t->io_ns = 0;
-	t->current = 0;
 	resolve(t, id, false);
 	return 0;
 }

@@ -13,7 +13,7 @@
 /* What a thread record is made of, taken from a task. */
 struct gp_task_id {
 	__u32 pid, tgid;
-	__u64 css_set, cgroup;
+	__u64 cgroup;
 	__u32 is_kernel;	/* a kernel thread: all of these are one service, "kernel" */
 	__u32 parent;		/* pid of the task that forked it just now; 0: not known */
 	char name[GP_NAME_LEN]; /* of the thread-group leader */
@@ -51,7 +51,6 @@ static __always_inline void gp_task_id(struct gp_task_id *id, struct task_struct
 {
 	id->pid = task->pid;
 	id->tgid = task->tgid;
-	id->css_set = (__u64)task->cgroups;
 	id->cgroup = task->cgroups->dfl_cgrp->kn->id;
 	id->is_kernel = !!(task->flags & PF_KTHREAD);
 	id->parent = 0;

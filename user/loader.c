@@ -59,6 +59,7 @@ static int resize(struct gp_loader *l, const struct gp_config *cfg)
 		uint32_t entries;
 	} sizes[] = {
 		{b->maps.threads, cfg->max_threads},
+		{b->maps.currents, cfg->max_threads},
 		{b->maps.server_slots, cfg->max_endpoints},
 		{b->maps.client_slots, cfg->max_endpoints},
 		{b->maps.service_slots, cfg->max_services},

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "stage.bpf.h"
+
+/* The place of work `id`: its own, or, with `claim`, a free one made its own. NULL if there is
+ * none. */
+static __always_inline struct gp_work *work_place(__u32 id, bool claim)
+{
+	for (__u32 way = 0; way < GP_WORK_WAYS; way++) {
+		__u32 index = (id + way) & (GP_WORKS - 1);
+		struct gp_work *w = bpf_map_lookup_elem(&works, &index);
+
+		if (!w)
+			return NULL;
+		if (w->id == id)
+			return w;
+		if (claim && !w->id && !__sync_val_compare_and_swap(&w->id, 0, id))
+			return w;
+	}
+	return NULL;
+}
+
+/* The work of the thread's current exchange, begun if need be. */
+static __always_inline struct gp_work *work_of(const struct gp_thread *t, struct gp_current *cur)
+{
+	struct gp_work *w = work_place(cur->id, true);
+
+	cur->flags |= GP_CURRENT_WORK;
+	if (w)
+		w->pid = t->pid;
+	else
+		gp_drop(GP_DROP_THREADS); /* its split is lost: it will be unattributed */
+	return w;
+}
+
+int gp_work_park(struct gp_thread *t, struct gp_current *cur, __u64 cpu_ns)
+{
+	struct gp_work *w;
+
+	if (!t || !cur || !cur->id)
+		return -1;
+	w = work_of(t, cur);
+	if (!w)
+		return -1;
+	__sync_fetch_and_add(&w->own_ns, cpu_ns - cur->cpu_ns);
+	return 0;
+}
+
+/* CPU time spent on the work itself so far, by its handler, which has spent `cpu_ns` in all. */
+static __always_inline __u64 own_ns(const struct gp_work *w, const struct gp_current *cur,
+				    __u64 cpu_ns)
+{
+	if (cur->id == w->id && (cur->flags & GP_CURRENT_OPEN) && cpu_ns > cur->cpu_ns)
+		return w->own_ns + cpu_ns - cur->cpu_ns;
+	return w->own_ns;
+}
+
+int gp_work_finish(struct gp_current *cur, __u32 id, __u64 cpu_ns, struct gp_split *split)
+{
+	struct gp_work *w = work_place(id, false);
+
+	if (!cur || !split || !w)
+		return -1;
+	split->own_ns = own_ns(w, cur, cpu_ns);
+	bpf_spin_lock(&w->lock);
+	split->downstream_ns = w->downstream_ns;
+	split->taken = w->taken;
+	w->own_ns = 0;
+	w->downstream_ns = 0;
+	w->taken.runqueue_ns = 0;
+	w->taken.cpu_ns = 0;
+	w->taken.io_ns = 0;
+	w->calls = 0;
+	w->longest_ns = 0;
+	w->id = 0;
+	bpf_spin_unlock(&w->lock);
+	return 0;
+}
+
+/* From this moment on time belongs to calls. */
+static __always_inline void mark(struct gp_work *w, __u64 now, const struct gp_counters *spent,
+				 __u64 own)
+{
+	w->mark_ns = now;
+	w->mark = *spent;
+	w->mark_own_ns = own;
+}
+
+int gp_work_call(struct gp_thread *t, struct gp_conn *c, __u64 now)
+{
+	struct gp_current *cur = t ? gp_current_of(t) : NULL;
+	struct gp_counters spent;
+	struct gp_work *w;
+	__u64 own;
+
+	if (!cur || !c)
+		return -1;
+	c->caller = 0;
+	c->caller_endpoint = GP_SLOT_NONE;
+	if (!(cur->flags & GP_CURRENT_OPEN) || !gp_thread_spent(t, now, &spent))
+		return 0;
+	w = work_of(t, cur);
+	if (!w)
+		return -1;
+	own = own_ns(w, cur, spent.cpu_ns);
+	bpf_spin_lock(&w->lock);
+	if (!w->calls++)
+		mark(w, now, &spent, own);
+	bpf_spin_unlock(&w->lock);
+	c->caller = cur->id;
+	c->caller_endpoint = cur->endpoint;
+	return 0;
+}
+
+int gp_work_reply(struct gp_conn *c, __u64 now)
+{
+	__u64 own, own_since, span;
+	struct gp_counters spent;
+	struct gp_current *cur;
+	struct gp_thread *t;
+	struct gp_work *w;
+
+	if (!c || !c->caller)
+		return 0;
+	w = work_place(c->caller, false);
+	if (!w)
+		return 0; /* answered without waiting for this call */
+	t = gp_thread_find(w->pid);
+	cur = t ? gp_current_of(t) : NULL;
+	if (!cur || !gp_thread_spent(t, now, &spent))
+		return -1;
+	own = own_ns(w, cur, spent.cpu_ns);
+	bpf_spin_lock(&w->lock);
+	if (w->id == c->caller && w->calls) {
+		w->calls--;
+		span = now - w->mark_ns;
+		own_since = own - w->mark_own_ns;
+		w->downstream_ns += span - own_since;
+		w->taken.runqueue_ns += spent.runqueue_ns - w->mark.runqueue_ns;
+		w->taken.cpu_ns += spent.cpu_ns - w->mark.cpu_ns - own_since;
+		w->taken.io_ns += spent.io_ns - w->mark.io_ns;
+		mark(w, now, &spent, own);
+	}
+	bpf_spin_unlock(&w->lock);
+	return 0;
+}
+
+int gp_work_resume(struct gp_thread *t, struct gp_conn *c, __u64 now)
+{
+	struct gp_current *cur = t ? gp_current_of(t) : NULL;
+	struct gp_counters spent;
+	struct gp_work *w;
+
+	if (!cur || !c || !c->caller || cur->id == c->caller)
+		return 0;
+	w = work_place(c->caller, false);
+	if (!w || w->pid != t->pid || !gp_thread_spent(t, now, &spent))
+		return 0;
+	if (cur->flags & GP_CURRENT_OPEN)
+		gp_work_park(t, cur, spent.cpu_ns);
+	cur->id = c->caller;
+	cur->endpoint = c->caller_endpoint;
+	cur->cpu_ns = spent.cpu_ns;
+	cur->flags = GP_CURRENT_OPEN | GP_CURRENT_WORK;
+	return 0;
+}

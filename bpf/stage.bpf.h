@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Stages: where the time of a server's exchange goes between `arrive` and `first` (design.md).
+ *
+ * The scheduler programs keep what each thread has spent running, waiting and in I/O. An exchange
+ * takes that of its handler at `arrive`, at `read` and at `first`; the differences are its parts,
+ * so they add up by construction, and what does not is `unattributed` as a whole.
+ *
+ * A thread that serves many connections works for one exchange at a time, its current one. When it
+ * turns to another before having answered, the CPU time it has spent on the first is put down in
+ * that exchange's gp_work, where calls to downstream services are noted, too. Exchanges that are
+ * answered in one go, the most of them, have none.
+ *
+ * Example: read at 0; 1 ms CPU; a call is sent; another connection is served for 3 ms while the
+ * reply arrives at 2 ms; the reply is read at 4 ms; 1 ms CPU; first at 5 ms. Parts: cpu 2,
+ * downstream 1 (1 to 2 ms), backlog 2 (2 to 4 ms).
+ *
+ * What it is bad at: an exchange that is read by one thread and answered by another. Of that, only
+ * the last stint of the one that answers is known.
+ */
+#ifndef GP_STAGE_BPF_H
+#define GP_STAGE_BPF_H
+
+#include "endpoint.bpf.h"
+#include "maps.bpf.h"
+#include "thread.bpf.h"
+
+/* The thread turns away from its open current exchange: puts down what it spent on that. */
+int gp_work_park(struct gp_thread *t, struct gp_current *cur, __u64 cpu_ns);
+
+/* What a gp_work has to say at the end: own CPU time, and what calls took from the other parts. */
+struct gp_split {
+	__u64 own_ns, downstream_ns;
+	struct gp_counters taken; /* of the handler's time during calls; cpu_ns: for others */
+};
+
+/*
+ * Ends the work of the connection's exchange, at its answer by thread `t`, which has spent `cpu_ns`
+ * until now. 0, or -1 if nothing is known of it any more.
+ */
+int gp_work_finish(struct gp_current *cur, __u32 id, __u64 cpu_ns, struct gp_split *split);
+
+/* A client's exchange begins on connection `c`, on behalf of the current exchange of `t`, if any.
+ */
+int gp_work_call(struct gp_thread *t, struct gp_conn *c, __u64 now);
+
+/* The reply to it begins, or never will. */
+int gp_work_reply(struct gp_conn *c, __u64 now);
+
+/* The thread receives the reply: it works for the exchange the call was made for again. */
+int gp_work_resume(struct gp_thread *t, struct gp_conn *c, __u64 now);
+
+/* What thread `t` has spent until `now`, also while another CPU is switching it: then false. */
+static __always_inline bool gp_thread_spent(const struct gp_thread *t, __u64 now,
+					    struct gp_counters *spent)
+{
+	__u8 sequence = *(volatile __u8 *)&t->sequence;
+	__u64 since, waking, began;
+
+	barrier();
+	since = t->since_ns;
+	waking = t->waking_ns;
+	spent->runqueue_ns = t->runqueue_ns;
+	spent->cpu_ns = t->cpu_ns;
+	spent->io_ns = t->io_ns;
+	began = waking > since ? waking : since;
+	if (t->state == GP_THREAD_RUNNING && now > since)
+		spent->cpu_ns += now - since;
+	else if (t->state == GP_THREAD_WAITING && now > since)
+		spent->runqueue_ns += now - since;
+	else if (waking && now > began)
+		spent->runqueue_ns += now - began;
+	barrier();
+	return !(sequence & 1) && *(volatile __u8 *)&t->sequence == sequence;
+}
+
+/* What a thread works for. */
+static __always_inline struct gp_current *gp_current_of(const struct gp_thread *t)
+{
+	__u32 index = t->index;
+
+	return bpf_map_lookup_elem(&currents, &index);
+}
+
+/* The first bytes of a request are readable: takes what its probable handler has waited so far. */
+static __always_inline void gp_stage_arrive(struct gp_conn *c, bool accepted, __u64 now)
+{
+	struct gp_counters spent;
+	struct gp_thread *t = NULL;
+	struct gp_listener *l;
+
+	c->flags &= ~(GP_CONN_SNAPPED | GP_CONN_UNACCEPTED);
+	if (!accepted)
+		c->flags |= GP_CONN_UNACCEPTED;
+	if (!gp_with_sched)
+		return;
+	if (!c->reader) {
+		l = gp_listener_of(c);
+		c->reader = l ? l->reader : 0;
+	}
+	if (c->reader)
+		t = gp_thread_find(c->reader);
+	if (!t || !gp_thread_spent(t, now, &spent))
+		return;
+	c->arrive_runqueue_ns = spent.runqueue_ns;
+	c->flags |= GP_CONN_SNAPPED;
+}
+
+/*
+ * Where the time before `read` went if all that is known is the present stint of the thread that
+ * reads: it waited for a CPU since it was woken; before that, it is known only if the connection
+ * was not accepted yet, or the thread was running all the time.
+ */
+static __always_inline void gp_stage_guess(struct gp_conn *c, const struct gp_thread *t)
+{
+	__u64 start = c->start_ns, since = t->since_ns, began = t->waking_ns;
+
+	c->waited_ns = 0;
+	c->lost_ns = 0;
+	if (since <= start)
+		return; /* busy with something else throughout */
+	if (began > start) {
+		c->waited_ns = since - began;
+		if (!(c->flags & GP_CONN_UNACCEPTED))
+			c->lost_ns = began - start;
+	} else if (began) {
+		c->waited_ns = since - start;
+	} else {
+		c->lost_ns = since - start;
+	}
+}
+
+/* The application reads the request, as thread `t`. */
+static __always_inline void gp_stage_read(struct gp_conn *c, struct gp_thread *t, __u64 now)
+{
+	struct gp_current *cur = t ? gp_current_of(t) : NULL;
+	struct gp_counters spent;
+	struct gp_listener *l;
+	__s64 waited;
+
+	if (!gp_with_sched || !cur || !gp_thread_spent(t, now, &spent)) {
+		c->reader = 0;
+		return;
+	}
+	if ((c->flags & GP_CONN_SNAPPED) && c->reader == t->pid) {
+		/* Below 0 if another CPU was about to switch the thread in at `arrive`. */
+		waited = spent.runqueue_ns - c->arrive_runqueue_ns;
+		c->waited_ns = waited > 0 ? waited : 0;
+		c->lost_ns = 0;
+	} else {
+		gp_stage_guess(c, t);
+	}
+	if (c->reader != t->pid) {
+		c->reader = t->pid;
+		l = gp_listener_of(c);
+		if (l)
+			l->reader = t->pid;
+	}
+	if (cur->flags & GP_CURRENT_OPEN)
+		gp_work_park(t, cur, spent.cpu_ns);
+	c->handler = spent;
+	c->id += 0x9e3779b1; /* a new one for each exchange */
+	cur->id = c->id;
+	cur->endpoint = c->endpoint;
+	cur->cpu_ns = spent.cpu_ns;
+	cur->flags = GP_CURRENT_OPEN;
+}
+
+/* All of it unattributed. */
+static __always_inline void gp_stage_unknown(struct gp_conn *c, __u64 total)
+{
+	__builtin_memset(&c->parts, 0, sizeof(c->parts));
+	c->parts.ns[GP_STAGE_UNATTRIBUTED] = total;
+}
+
+/* Another thread answers than read: known is how long it has been at it, and waited before that. */
+static __always_inline void gp_stage_handed_off(const struct gp_conn *c, const struct gp_thread *t,
+						const struct gp_current *cur, __u64 now,
+						struct gp_parts *parts)
+{
+	__u64 since = t->since_ns, began = t->waking_ns, cpu, waited = 0;
+	__u64 before = cur->cpu_ns > t->cpu_ns ? cur->cpu_ns - t->cpu_ns : 0;
+
+	if (since <= c->read_ns) { /* it was busy with something else at the time */
+		parts->ns[GP_STAGE_UNATTRIBUTED] = now - c->read_ns;
+		return;
+	}
+	cpu = now - since > before ? now - since - before : 0;
+	if (began > c->read_ns && since > began)
+		waited = since - began;
+	parts->ns[GP_STAGE_CPU] = cpu;
+	parts->ns[GP_STAGE_RUNQUEUE] = waited;
+	parts->ns[GP_STAGE_UNATTRIBUTED] = now - c->read_ns - cpu - waited;
+}
+
+/* The thread that read answers: its counters since then, split between this exchange and others. */
+static __always_inline void gp_stage_split(const struct gp_conn *c, struct gp_current *cur,
+					   __u64 now, const struct gp_counters *spent,
+					   struct gp_parts *parts)
+{
+	__u64 runqueue = spent->runqueue_ns - c->handler.runqueue_ns;
+	__u64 cpu = spent->cpu_ns - c->handler.cpu_ns, io = spent->io_ns - c->handler.io_ns;
+	struct gp_split split = {.own_ns = cpu};
+	__u64 sleep = now - c->read_ns - runqueue - cpu - io;
+
+	if (cur->id != c->id || cur->cpu_ns != c->handler.cpu_ns ||
+	    (cur->flags & GP_CURRENT_WORK)) {
+		if (gp_work_finish(cur, c->id, spent->cpu_ns, &split)) {
+			parts->ns[GP_STAGE_UNATTRIBUTED] = now - c->read_ns;
+			return;
+		}
+	}
+	parts->ns[GP_STAGE_CPU] = split.own_ns;
+	parts->ns[GP_STAGE_DOWNSTREAM] = split.downstream_ns;
+	parts->ns[GP_STAGE_RUNQUEUE] = runqueue - split.taken.runqueue_ns;
+	parts->ns[GP_STAGE_BACKLOG] = cpu - split.own_ns - split.taken.cpu_ns;
+	parts->ns[GP_STAGE_IO] = io - split.taken.io_ns;
+	parts->ns[GP_STAGE_SLEEP] = sleep + split.taken.runqueue_ns + split.taken.cpu_ns +
+				    split.taken.io_ns - split.downstream_ns;
+}
+
+/* Whether each part, and so none below 0, fits in the whole. */
+static __always_inline bool gp_stage_sane(const struct gp_parts *parts, __u64 total)
+{
+	for (int i = 0; i < GP_STAGE_TRANSFER; i++)
+		if (parts->ns[i] > total)
+			return false;
+	return true;
+}
+
+/* The response begins, sent by thread `t`: the parts of the exchange are known now. */
+static __always_inline void gp_stage_answer(struct gp_conn *c, struct gp_thread *t, __u64 now)
+{
+	__u64 total = now > c->start_ns ? now - c->start_ns : 0, before = c->read_ns - c->start_ns;
+	__u64 waited = c->waited_ns, lost = c->lost_ns;
+	struct gp_current *cur = t ? gp_current_of(t) : NULL;
+	struct gp_parts parts = {};
+	struct gp_counters spent;
+
+	if (!gp_with_sched || !cur || !c->reader || !c->read_ns ||
+	    !gp_thread_spent(t, now, &spent)) {
+		gp_stage_unknown(c, total);
+		return;
+	}
+	if (t->pid == c->reader)
+		gp_stage_split(c, cur, now, &spent, &parts);
+	else
+		gp_stage_handed_off(c, t, cur, now, &parts);
+	parts.ns[GP_STAGE_RUNQUEUE] += waited;
+	parts.ns[GP_STAGE_BACKLOG] += before - waited - lost;
+	parts.ns[GP_STAGE_UNATTRIBUTED] += lost;
+	cur->id = c->id;
+	cur->endpoint = c->endpoint;
+	cur->cpu_ns = spent.cpu_ns;
+	cur->flags = 0;
+	if (gp_stage_sane(&parts, total))
+		c->parts = parts;
+	else
+		gp_stage_unknown(c, total);
+}
+
+#endif
