@@ -6,7 +6,8 @@ DESTDIR ?=
 B := build
 CLANG ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
-PKGS := libbpf popt jansson smartcols
+PKGS := libbpf popt smartcols yajl
+TEST_PKGS := cmocka jansson
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
 	-Wno-unused-parameter
@@ -15,6 +16,7 @@ ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -Iinclude -Iuser -I$(B)
 	$(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDFLAGS ?= -pie -Wl,-z,relro,-z,now
 LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lelf -lz -lm
+TEST_LIBS := $(shell pkg-config --libs $(TEST_PKGS) 2>/dev/null)
 # Kernel types are declared in bpf/kernel.bpf.h: nothing comes from the build machine's kernel.
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter \
 	-Wno-missing-declarations -Iinclude -Ibpf -idirafter /usr/include/$(shell $(CC) -print-multiarch)
@@ -28,8 +30,10 @@ LOAD_OBJS := $(patsubst tests/bench/%.c,$(B)/tests/bench/%.o,$(wildcard tests/be
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 SERVERS := $(patsubst tests/servers/%.c,$(B)/tests/servers/%,$(wildcard tests/servers/*.c))
 # What unit tests may use: everything that needs neither the kernel's maps nor privileges.
-PURE := arena config export_json export_table format hist json_endpoint json_record json_writer log \
-	names option output sink snapshot snapshot_copy table_row table_text text time_text
+PURE := arena cgroup_figures cgroup_stats config events export_json export_table format \
+	hierarchy hist host_stats json_endpoint json_event json_record json_writer kernel_text \
+	log names option output sink snapshot snapshot_copy table_row table_text text \
+	time_text
 PURE_OBJS := $(foreach m,$(PURE),$(if $(wildcard user/$(m).c),$(B)/asan/$(m).o))
 
 all: $(B)/goldpan $(B)/floor $(B)/load $(SERVERS)
@@ -82,7 +86,7 @@ $(B)/asan/%.o: user/%.c
 $(B)/tests/unit/%: tests/unit/%.c $(PURE_OBJS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -U_FORTIFY_SOURCE $(SANITIZE) -MMD -MP $(LDFLAGS) -o $@ $< $(PURE_OBJS) \
-		-lcmocka $(LIBS)
+		$(TEST_LIBS) $(LIBS)
 
 unit: $(UNIT_TESTS)
 

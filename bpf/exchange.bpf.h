@@ -20,43 +20,14 @@
 #define GP_EXCHANGE_BPF_H
 
 #include "compat.bpf.h"
+#include "ending.bpf.h"
 #include "endpoint.bpf.h"
 #include "maps.bpf.h"
+#include "owner.bpf.h"
 #include "stage.bpf.h"
 #include "thread.bpf.h"
 
 #define GP_QUIET_NS 1000000000ULL
-
-/* An answered exchange, as it is counted. */
-struct gp_exchange {
-	__u32 endpoint; /* gp_ref */
-	__u32 flags;	/* of the connection */
-	__u64 start_ns, first_ns, last_ns;
-	struct gp_parts parts; /* of start to first; clients: none */
-};
-
-/*
- * Counts an exchange. 0, or -1 if the slot belongs to somebody else by now, which is counted in
- * stale_slots.
- */
-int gp_exchange_count(struct gp_exchange *e);
-
-/* Counts an exchange that ended without a response. As gp_exchange_count. */
-int gp_exchange_abort(__u32 ref, __u32 flags);
-
-/* The current task receives or sends on the connection: makes its service the owner. */
-int gp_conn_own_slow(struct gp_conn *c, struct gp_endpoint_key *key, struct gp_task_id *id);
-
-/* `state` is a phase and its marks. */
-static __always_inline __u64 gp_turn_next(__u64 turn, __u64 state)
-{
-	return ((turn & ~(GP_TURN_ONE - 1ULL)) + GP_TURN_ONE) | state;
-}
-
-static __always_inline enum gp_phase gp_phase(__u64 turn)
-{
-	return turn & GP_TURN_PHASE;
-}
 
 /* Payload bytes that arrived in order. The kernel's counter includes the FIN. */
 static __always_inline __u64 gp_received(const struct sock *sk, const struct tcp_sock *tp)
@@ -64,57 +35,6 @@ static __always_inline __u64 gp_received(const struct sock *sk, const struct tcp
 	__u64 done = bpf_core_enum_value(enum sock_flags, SOCK_DONE);
 
 	return tp->bytes_received - ((sk->__sk_common.skc_flags >> done) & 1);
-}
-
-static __always_inline bool gp_is_v4(const struct sock *sk)
-{
-	const __u32 *a = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32;
-
-	if (sk->__sk_common.skc_family == AF_INET)
-		return true;
-	return !a[0] && !a[1] && a[2] == bpf_htonl(0xffff);
-}
-
-/* The key of the endpoint that connection `c` of socket `sk` belongs to, but for the service. */
-static __always_inline void gp_endpoint_key(struct gp_endpoint_key *key, const struct sock *sk,
-					    const struct gp_conn *c)
-{
-	__u32 *address = (__u32 *)key->address;
-
-	key->netns = c->netns;
-	key->port = c->port;
-	key->role = c->role;
-	if (c->role == GP_ROLE_SERVER)
-		return;
-	if (gp_is_v4(sk)) {
-		address[0] = sk->__sk_common.skc_daddr;
-		return;
-	}
-	key->flags = GP_KEY_V6;
-	for (int i = 0; i < 4; i++)
-		address[i] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[i];
-}
-
-/*
- * In the context of the task that receives or sends: keeps the owner right. The task's record, or
- * NULL.
- */
-static __always_inline struct gp_thread *gp_conn_own(const struct sock *sk, struct gp_conn *c)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct gp_thread *t = gp_thread_find(task->pid);
-	struct gp_endpoint_key key = {};
-	struct gp_task_id id;
-
-	if (t && t->service == c->service && (c->flags & GP_CONN_OWNED))
-		return t;
-	/* A kernel worker that sends on somebody's behalf does not become the owner. */
-	if ((task->flags & PF_KTHREAD) && (c->flags & GP_CONN_OWNED))
-		return NULL;
-	gp_task_id(&id, task);
-	gp_endpoint_key(&key, sk, c);
-	gp_conn_own_slow(c, &key, &id);
-	return gp_thread_find(id.pid);
 }
 
 /* Did the send that began at the last event take bytes? Else it is taken back: see gp_sending. */
@@ -131,53 +51,9 @@ static __always_inline __u64 gp_last_ns(const struct gp_conn *c, const struct tc
 	return c->settled_ns;
 }
 
-/* The answered exchange on `c`, whose last bytes were handed over or arrived at `last_ns`. */
-static __always_inline void gp_exchange_take(struct gp_exchange *e, const struct gp_conn *c,
-					     __u64 last_ns)
-{
-	e->endpoint = c->endpoint;
-	e->flags = c->flags;
-	e->start_ns = c->start_ns;
-	e->first_ns = c->first_ns;
-	e->last_ns = last_ns;
-	if (c->role == GP_ROLE_SERVER) {
-		e->parts = c->parts;
-		return;
-	}
-	__builtin_memset(&e->parts, 0, sizeof(e->parts));
-	e->parts.ns[GP_STAGE_UNATTRIBUTED] = e->first_ns - e->start_ns;
-}
-
-/*
- * Ends the answered exchange that `turn` stood for, moving on to `state`. Only one of those who try
- * (the socket's events, the collector's iterator) succeeds. `e` was taken before.
- */
-static __always_inline void gp_exchange_end(struct gp_conn *c, __u64 turn, __u64 state,
-					    struct gp_exchange *e)
-{
-	if (__sync_val_compare_and_swap(&c->turn, turn, gp_turn_next(turn, state)) != turn)
-		return;
-	if (gp_exchange_count(e))
-		c->service = GP_SLOT_NONE; /* found anew at the next receive or send */
-}
-
-/*
- * Counts the exchange before the one that arrived, if that is still to be done. It is put off until
- * the application reads: on its own CPU, where what it counts is at hand.
- */
-static __always_inline void gp_exchange_end_previous(struct gp_conn *c, __u64 turn, __u64 state)
-{
-	struct gp_exchange e;
-
-	if (!(turn & GP_TURN_PREVIOUS))
-		return;
-	gp_exchange_take(&e, c, turn & GP_TURN_SETTLED ? c->settled_ns : c->last_ns);
-	gp_exchange_end(c, turn, state, &e);
-}
-
 /* A request's first bytes became readable. `marks` say what is to be done about the one before. */
-static __always_inline void gp_arrive(const struct sock *sk, struct gp_conn *c,
-				      const struct tcp_sock *tp, __u64 turn, __u64 marks)
+static __always_inline void gp_arrive(struct sock *sk, struct gp_conn *c, const struct tcp_sock *tp,
+				      __u64 turn, __u64 marks)
 {
 	__u64 next = gp_turn_next(turn, GP_PHASE_REQUEST), now = bpf_ktime_get_ns();
 
@@ -192,17 +68,17 @@ static __always_inline void gp_arrive(const struct sock *sk, struct gp_conn *c,
 
 /* What was arrived becomes the exchange that is read now; `read_ns` 0: in a way that no hook saw.
  */
-static __always_inline void gp_begin(struct gp_conn *c, __u64 read_ns)
+static __always_inline void gp_begin(struct sock *sk, struct gp_conn *c, __u64 read_ns)
 {
 	__u64 turn = *(volatile __u64 *)&c->turn;
 
-	gp_exchange_end_previous(c, turn, GP_PHASE_READ);
+	gp_exchange_end_previous(sk, c, turn, GP_PHASE_READ);
 	c->start_ns = c->arrive_ns;
 	c->read_ns = read_ns;
 	c->turn = gp_turn_next(turn, GP_PHASE_READ);
 }
 
-static __always_inline int gp_readable_server(const struct sock *sk, struct gp_conn *c,
+static __always_inline int gp_readable_server(struct sock *sk, struct gp_conn *c,
 					      const struct tcp_sock *tp)
 {
 	__u64 turn = c->turn, marks = 0;
@@ -254,7 +130,7 @@ static __always_inline int gp_readable_client(struct gp_conn *c, const struct tc
 }
 
 /* Data may have become readable. */
-static __always_inline int gp_readable(const struct sock *sk, struct gp_conn *c,
+static __always_inline int gp_readable(struct sock *sk, struct gp_conn *c,
 				       const struct tcp_sock *tp)
 {
 	__u32 received;
@@ -270,7 +146,7 @@ static __always_inline int gp_readable(const struct sock *sk, struct gp_conn *c,
 	return gp_readable_server(sk, c, tp);
 }
 
-static __always_inline int gp_receiving_client(const struct sock *sk, struct gp_conn *c)
+static __always_inline int gp_receiving_client(struct sock *sk, struct gp_conn *c)
 {
 	struct gp_thread *t;
 
@@ -282,8 +158,27 @@ static __always_inline int gp_receiving_client(const struct sock *sk, struct gp_
 	return 0;
 }
 
+/*
+ * The first receive on a connection. How long it waited to be accepted is known to have ended by
+ * now if its first bytes came before that.
+ */
+static __always_inline void gp_accepted(const struct gp_conn *c, __u64 now)
+{
+	struct gp_endpoint_record *r;
+	__u64 waited = now - c->established_ns;
+
+	if (!(c->flags & GP_CONN_UNACCEPTED) || now < c->established_ns)
+		return;
+	r = gp_endpoint_record(c->endpoint);
+	if (!r)
+		return;
+	gp_add(&r->setup_ns, waited);
+	gp_raise(&r->setup_max_ns, waited);
+	gp_hist_count_one(r->setup, gp_slot(waited));
+}
+
 /* The application is about to receive bytes. */
-static __always_inline int gp_receiving(const struct sock *sk, struct gp_conn *c,
+static __always_inline int gp_receiving(struct sock *sk, struct gp_conn *c,
 					const struct tcp_sock *tp)
 {
 	__u32 received;
@@ -303,7 +198,9 @@ static __always_inline int gp_receiving(const struct sock *sk, struct gp_conn *c
 	if (gp_phase(c->turn) != GP_PHASE_REQUEST)
 		return 0;
 	now = bpf_ktime_get_ns();
-	gp_begin(c, now);
+	if (c->established_ns && !(c->flags & GP_CONN_OWNED))
+		gp_accepted(c, now);
+	gp_begin(sk, c, now);
 	gp_stage_read(c, gp_conn_own(sk, c), now);
 	return 0;
 }
@@ -319,7 +216,7 @@ static __always_inline void gp_answer(struct gp_conn *c, const struct tcp_sock *
 	c->turn = gp_turn_next(turn, GP_PHASE_ANSWERED);
 }
 
-static __always_inline int gp_sending_server(const struct sock *sk, struct gp_conn *c,
+static __always_inline int gp_sending_server(struct sock *sk, struct gp_conn *c,
 					     const struct tcp_sock *tp)
 {
 	__u64 turn = c->turn;
@@ -342,7 +239,7 @@ static __always_inline int gp_sending_server(const struct sock *sk, struct gp_co
 		/* Read in a way no hook sees (splice, MSG_TRUNC), or still unread: then this send
 		 * belongs to what went before. */
 		if (tp->copied_seq != c->copied_seq) {
-			gp_begin(c, 0);
+			gp_begin(sk, c, 0);
 			gp_conn_own(sk, c);
 			gp_answer(c, tp, c->turn);
 		}
@@ -354,7 +251,7 @@ static __always_inline int gp_sending_server(const struct sock *sk, struct gp_co
 	}
 }
 
-static __always_inline int gp_sending_client(const struct sock *sk, struct gp_conn *c,
+static __always_inline int gp_sending_client(struct sock *sk, struct gp_conn *c,
 					     const struct tcp_sock *tp)
 {
 	__u64 turn = c->turn, now;
@@ -371,7 +268,7 @@ static __always_inline int gp_sending_client(const struct sock *sk, struct gp_co
 	case GP_PHASE_ANSWERED:
 		now = bpf_ktime_get_ns();
 		gp_exchange_take(&e, c, c->last_ns);
-		gp_exchange_end(c, turn, GP_PHASE_REQUEST, &e);
+		gp_exchange_end(sk, c, turn, GP_PHASE_REQUEST, &e);
 		break;
 	default:
 		now = bpf_ktime_get_ns();
@@ -379,17 +276,17 @@ static __always_inline int gp_sending_client(const struct sock *sk, struct gp_co
 	c->start_ns = now;
 	c->write_seq = tp->write_seq;
 	c->turn = gp_turn_next(turn, GP_PHASE_REQUEST);
+	if (c->flags & GP_CONN_OWNED)
+		c->caller = 0; /* else it is whom the connection was made for */
 	t = gp_conn_own(sk, c);
-	c->caller = 0;
 	cur = t ? gp_current_of(t) : NULL;
-	if (cur && (cur->flags & GP_CURRENT_OPEN))
+	if (cur && (c->caller || (cur->flags & GP_CURRENT_OPEN)))
 		gp_work_call(t, c, now);
 	return 0;
 }
 
 /* A send begins, or goes on with a further skb. */
-static __always_inline int gp_sending(const struct sock *sk, struct gp_conn *c,
-				      const struct tcp_sock *tp)
+static __always_inline int gp_sending(struct sock *sk, struct gp_conn *c, const struct tcp_sock *tp)
 {
 	if (c->flags & (GP_CONN_LISTENER | GP_CONN_IGNORED))
 		return 0;

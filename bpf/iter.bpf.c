@@ -87,14 +87,15 @@ static __always_inline void gauge_exchange(struct gp_conn *c, struct gp_endpoint
 }
 
 /* Ends an answered exchange that went quiet, or at the last collection any. */
-static __always_inline void end_quiet(struct gp_conn *c, const struct tcp_sock *tp, __u64 now)
+static __always_inline void end_quiet(struct sock *sk, struct gp_conn *c, const struct tcp_sock *tp,
+				      __u64 now)
 {
 	__u64 turn = *(volatile __u64 *)&c->turn;
 	__u64 last_ns = gp_last_ns(c, tp);
 	struct gp_exchange e;
 
 	if (gp_phase(turn) == GP_PHASE_REQUEST)
-		gp_exchange_end_previous(c, turn, GP_PHASE_REQUEST);
+		gp_exchange_end_previous(sk, c, turn, GP_PHASE_REQUEST);
 	if (gp_phase(turn) != GP_PHASE_ANSWERED || !last_ns)
 		return;
 	if (!gp_final && (now < last_ns + GP_QUIET_NS || tp->snd_una != tp->write_seq))
@@ -102,11 +103,17 @@ static __always_inline void end_quiet(struct gp_conn *c, const struct tcp_sock *
 	barrier();
 	gp_exchange_take(&e, c, last_ns);
 	barrier();
-	gp_exchange_end(c, turn, GP_PHASE_IDLE, &e);
+	gp_exchange_end(sk, c, turn, GP_PHASE_IDLE, &e);
 }
 
-static __always_inline void gauge_listener(const struct sock *sk, struct gp_endpoint_gauges *g)
+static __always_inline void gauge_listener(const struct sock *sk, struct gp_conn *c,
+					   struct gp_endpoint_record *r,
+					   struct gp_endpoint_gauges *g)
 {
+	__u32 drops = sk->sk_drops.counter;
+
+	gp_add(&r->overflows, drops - c->retransmits);
+	c->retransmits = drops;
 	g->accept_queue += sk->sk_ack_backlog;
 	g->accept_limit += sk->sk_max_ack_backlog;
 	g->listeners++;
@@ -152,7 +159,7 @@ int collect(struct bpf_iter__bpf_sk_storage_map *ctx)
 		return 0;
 	}
 	if (c->flags & GP_CONN_LISTENER) {
-		gauge_listener(sk, g);
+		gauge_listener(sk, c, r, g);
 		return 0;
 	}
 	if (!(c->flags & GP_CONN_OPEN))
@@ -165,7 +172,7 @@ int collect(struct bpf_iter__bpf_sk_storage_map *ctx)
 	g->unread_bytes += gp_unread(sk, tp);
 	gauge_rtt(tp, g);
 	gp_conn_count_bytes(c, sk, tp, r);
-	end_quiet(c, tp, now);
+	end_quiet(sk, c, tp, now);
 	gauge_exchange(c, g, now);
 	return 0;
 }

@@ -61,6 +61,10 @@ struct sock_common {
 
 struct socket;
 
+typedef struct {
+	int counter;
+} atomic_t;
+
 struct sock {
 	struct sock_common __sk_common;
 	struct socket *sk_socket;
@@ -68,6 +72,7 @@ struct sock {
 	int sk_err;
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
+	atomic_t sk_drops;
 	__u16 sk_protocol;
 };
 
@@ -102,13 +107,20 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct rq {
+	unsigned int nr_running;
+};
+
+struct cfs_rq {
+	struct rq *rq;
+};
+
 struct sched_entity {
-	unsigned char sched_delayed;
+	struct cfs_rq *cfs_rq;
 };
 
 struct task_struct {
 	unsigned int flags;
-	int on_rq;
 	int pid;
 	int tgid;
 	unsigned in_iowait : 1;

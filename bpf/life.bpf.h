@@ -111,6 +111,7 @@ static __always_inline void gp_conn_adopt(struct gp_conn *c, const struct sock *
 	c->port = server ? sk->__sk_common.skc_num : bpf_ntohs(sk->__sk_common.skc_dport);
 	if (state == BPF_TCP_LISTEN) {
 		c->flags = GP_CONN_LISTENER;
+		c->retransmits = sk->sk_drops.counter;
 		gp_listener_begin(c);
 	}
 	if (state != BPF_TCP_LISTEN && state != BPF_TCP_SYN_SENT)
@@ -143,8 +144,7 @@ static __always_inline void gp_conn_count_bytes(struct gp_conn *c, const struct 
 			       __sync_lock_test_and_set(&c->retransmits, retransmits)));
 }
 
-static __always_inline void gp_conn_established(struct gp_conn *c, const struct sock *sk,
-						bool active)
+static __always_inline void gp_conn_established(struct gp_conn *c, struct sock *sk, bool active)
 {
 	struct gp_endpoint_record *r = gp_endpoint_record(c->endpoint);
 	const struct tcp_sock *tp = gp_tcp((struct sock *)sk);
@@ -195,27 +195,30 @@ static __always_inline void gp_conn_failed(struct gp_conn *c, int error)
 }
 
 /* Ends whatever exchange is open: answered, it counts; else it was aborted. */
-static __always_inline void gp_conn_end_exchange(struct gp_conn *c, const struct sock *sk,
+static __always_inline void gp_conn_end_exchange(struct gp_conn *c, struct sock *sk,
 						 const struct tcp_sock *tp)
 {
 	__u64 turn = c->turn, last_ns = gp_last_ns(c, tp);
 	bool unseen = c->role == GP_ROLE_SERVER && (__u32)gp_received(sk, tp) != c->received;
+	__u64 start_ns = c->start_ns;
 	struct gp_exchange e;
 
 	switch (gp_phase(turn)) {
 	case GP_PHASE_IDLE:
 		if (unseen) /* bytes that nobody was told of, nor read */
-			gp_exchange_abort(c->endpoint, c->flags);
+			gp_exchange_lost(sk, c, bpf_ktime_get_ns());
 		return;
 	case GP_PHASE_ANSWERED:
 		if (last_ns) {
 			gp_exchange_take(&e, c, last_ns);
-			gp_exchange_end(c, turn, GP_PHASE_IDLE, &e);
+			gp_exchange_end(sk, c, turn, GP_PHASE_IDLE, &e);
 			return;
 		}
 		break;
 	case GP_PHASE_REQUEST:
-		gp_exchange_end_previous(c, turn, GP_PHASE_REQUEST);
+		gp_exchange_end_previous(sk, c, turn, GP_PHASE_REQUEST);
+		if (c->role == GP_ROLE_SERVER)
+			start_ns = c->arrive_ns;
 		/* A client whose send took nothing has asked nothing. */
 		if (c->role == GP_ROLE_CLIENT && !gp_send_took(c, tp))
 			return;
@@ -223,13 +226,10 @@ static __always_inline void gp_conn_end_exchange(struct gp_conn *c, const struct
 	default:
 		break;
 	}
-	if (c->role == GP_ROLE_CLIENT && c->caller)
-		gp_work_reply(c, bpf_ktime_get_ns());
-	c->turn = gp_turn_next(turn, GP_PHASE_IDLE);
-	gp_exchange_abort(c->endpoint, c->flags);
+	gp_exchange_lost(sk, c, start_ns);
 }
 
-static __always_inline void gp_conn_closed(struct gp_conn *c, const struct sock *sk)
+static __always_inline void gp_conn_closed(struct gp_conn *c, struct sock *sk)
 {
 	const struct tcp_sock *tp = gp_tcp((struct sock *)sk);
 	struct gp_endpoint_record *r;

@@ -7,6 +7,7 @@ static __always_inline void begin(struct sock *sk, __u8 role, __u8 flags)
 {
 	__u16 port = role == GP_ROLE_SERVER ? sk->__sk_common.skc_num
 					    : bpf_ntohs(sk->__sk_common.skc_dport);
+	struct gp_thread *t;
 	struct gp_conn *c;
 
 	if (!gp_port_wanted(port))
@@ -21,7 +22,9 @@ static __always_inline void begin(struct sock *sk, __u8 role, __u8 flags)
 	c->connect_ns = bpf_ktime_get_ns();
 	if (flags & GP_CONN_LISTENER)
 		gp_listener_begin(c);
-	gp_conn_own(sk, c);
+	t = gp_conn_own(sk, c);
+	if (role == GP_ROLE_CLIENT && t && !(c->flags & GP_CONN_IGNORED))
+		gp_work_intend(t, c);
 	c->flags &= ~GP_CONN_OWNED; /* whoever receives or sends first is the owner */
 	if (role == GP_ROLE_CLIENT && (c->flags & GP_CONN_IGNORED))
 		bpf_sk_storage_delete(&conns, sk);

@@ -17,6 +17,10 @@ struct gp_service_records_map services SEC(".maps");
 struct gp_cpus_map cpus SEC(".maps");
 struct gp_dropped_map dropped SEC(".maps");
 struct gp_listening_map listening SEC(".maps");
+struct gp_edge_keys_map edge_keys SEC(".maps");
+struct gp_edges_map edges SEC(".maps");
+struct gp_edge_slots_map edge_slots SEC(".maps");
+struct gp_exemplars_map exemplars SEC(".maps");
 struct gp_works_map works SEC(".maps");
 struct gp_listeners_map listeners SEC(".maps");
 struct gp_listener_slots_map listener_slots SEC(".maps");
@@ -28,6 +32,8 @@ const volatile __u32 gp_port_ranges = GP_PORT_RANGES;
 const volatile struct gp_port_range gp_ports[GP_PORT_RANGES] = {};
 
 volatile bool gp_final;
+volatile __u64 gp_slow_ns;
+volatile bool gp_tell_failed;
 volatile __u8 gp_epoch;
 
 char LICENSE[] SEC("license") = "GPL";

@@ -128,6 +128,32 @@ struct gp_listeners_map {
 	__type(value, struct gp_listener);
 };
 
+struct gp_edge_keys_map { /* key -> place in `edges` */
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, GP_EDGES);
+	__type(key, struct gp_edge_key);
+	__type(value, __u32);
+};
+
+struct gp_edges_map { /* place 0 is nobody's */
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, GP_EDGES);
+	__type(key, __u32);
+	__type(value, struct gp_edge_record);
+};
+
+struct gp_edge_slots_map {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, GP_EDGES);
+	__type(value, __u32);
+};
+
+struct gp_exemplars_map {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 256 * 1024);
+};
+
 struct gp_works_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, GP_WORKS);
@@ -157,6 +183,10 @@ extern struct gp_service_records_map services SEC(".maps");
 extern struct gp_cpus_map cpus SEC(".maps");
 extern struct gp_dropped_map dropped SEC(".maps");
 extern struct gp_listening_map listening SEC(".maps");
+extern struct gp_edge_keys_map edge_keys SEC(".maps");
+extern struct gp_edges_map edges SEC(".maps");
+extern struct gp_edge_slots_map edge_slots SEC(".maps");
+extern struct gp_exemplars_map exemplars SEC(".maps");
 extern struct gp_works_map works SEC(".maps");
 extern struct gp_listeners_map listeners SEC(".maps");
 extern struct gp_listener_slots_map listener_slots SEC(".maps");
@@ -170,6 +200,10 @@ extern const volatile struct gp_port_range gp_ports[GP_PORT_RANGES];
 
 /* Set by user space while running. */
 extern volatile bool gp_final; /* the last collection: nothing answered is left open */
+
+/* Exemplars: of exchanges that took at least this long; 0: none. And of those that failed. */
+extern volatile __u64 gp_slow_ns;
+extern volatile bool gp_tell_failed;
 
 /* Counts moves of tasks between control groups: a thread's service is looked up again after one. */
 extern volatile __u8 gp_epoch;

@@ -12,6 +12,12 @@
 #include "maps.bpf.h"
 #include "thread.bpf.h"
 
+/*
+ * A waker tells of it before it has the run queue's lock: the thread may go to sleep in between. If
+ * it had not yet, it was not asleep and nothing begins: the next one to wake it will say so again.
+ */
+#define WAKING_RACE_NS 20000
+
 /* Makes the record of a thread, on first sight. */
 static __noinline struct gp_thread *first_sight(struct task_struct *p)
 {
@@ -42,6 +48,17 @@ static __always_inline void switch_cpu(struct gp_cpu_record *r, __u64 now, bool 
 	r->sequence++;
 }
 
+/* How many threads wait for this CPU just now, besides the one that gets it. */
+static __always_inline void count_waiting(struct gp_cpu_record *r, const struct task_struct *prev,
+					  bool busy)
+{
+	__u32 runnable = prev->se.cfs_rq->rq->nr_running, waiting;
+
+	waiting = runnable > busy ? runnable - busy : 0;
+	if (waiting > r->waiting_max)
+		r->waiting_max = waiting;
+}
+
 static __always_inline void switch_out(struct task_struct *prev, struct gp_thread *t, __u64 now,
 				       bool runnable, unsigned int state)
 {
@@ -58,8 +75,8 @@ static __always_inline void switch_out(struct task_struct *prev, struct gp_threa
 	}
 	if (r)
 		gp_add(runnable ? &r->involuntary : &r->voluntary, 1);
-	if (t->waking_ns <= t->since_ns)
-		t->waking_ns = 0; /* the old one; not if somebody wakes it just now */
+	if (t->waking_ns <= t->since_ns || t->waking_ns + WAKING_RACE_NS < now)
+		t->waking_ns = 0; /* an old one; not if somebody wakes it just now */
 	t->since_ns = now;
 	if (runnable)
 		t->state = GP_THREAD_WAITING;
@@ -84,7 +101,7 @@ static __always_inline __u64 wait_began(const struct gp_thread *t)
 	return waking > t->since_ns ? waking : t->since_ns;
 }
 
-static __always_inline void switch_in(struct gp_thread *t, __u64 now)
+static __always_inline void switch_in(struct gp_thread *t, __u64 now, struct gp_cpu_record *cpu)
 {
 	struct gp_service_record *r = gp_service_record(t->service);
 	__u64 began = wait_began(t), wait;
@@ -98,6 +115,7 @@ static __always_inline void switch_in(struct gp_thread *t, __u64 now)
 	if (began && r) {
 		wait = now > began ? now - began : 0;
 		t->runqueue_ns += wait;
+		cpu->waited_ns += wait;
 		gp_add(&r->runqueue_ns, wait);
 		gp_raise(&r->runqueue_max_ns, wait);
 		gp_hist_count_one(r->runqueue, gp_slot(wait));
@@ -140,10 +158,11 @@ int BPF_PROG(switch_tp, bool preempt, struct task_struct *prev, struct task_stru
 			gp_thread_moved(&id, false);
 		}
 		if (t) {
-			switch_in(t, now);
+			switch_in(t, now, r);
 			service = t->service;
 		}
 	}
+	count_waiting(r, prev, next->pid != 0);
 	switch_cpu(r, now, !prev->pid, service);
 	return 0;
 }
@@ -151,11 +170,8 @@ int BPF_PROG(switch_tp, bool preempt, struct task_struct *prev, struct task_stru
 SEC("?tp_btf/sched_waking")
 int BPF_PROG(waking_tp, struct task_struct *p)
 {
-	struct gp_thread *t;
+	struct gp_thread *t = gp_thread_find(p->pid);
 
-	if (gp_is_queued(p))
-		return 0; /* it was not asleep: nothing begins */
-	t = gp_thread_find(p->pid);
 	if (t)
 		t->waking_ns = bpf_ktime_get_ns();
 	return 0;

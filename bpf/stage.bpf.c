@@ -64,6 +64,7 @@ int gp_work_finish(struct gp_current *cur, __u32 id, __u64 cpu_ns, struct gp_spl
 	bpf_spin_lock(&w->lock);
 	split->downstream_ns = w->downstream_ns;
 	split->taken = w->taken;
+	split->longest = w->longest_ns ? w->longest : GP_SLOT_NONE;
 	w->own_ns = 0;
 	w->downstream_ns = 0;
 	w->taken.runqueue_ns = 0;
@@ -85,6 +86,17 @@ static __always_inline void mark(struct gp_work *w, __u64 now, const struct gp_c
 	w->mark_own_ns = own;
 }
 
+int gp_work_intend(struct gp_thread *t, struct gp_conn *c)
+{
+	struct gp_current *cur = t ? gp_current_of(t) : NULL;
+
+	if (!cur || !c || !(cur->flags & GP_CURRENT_OPEN) || !work_of(t, cur))
+		return 0;
+	c->caller = cur->id;
+	c->caller_endpoint = cur->endpoint;
+	return 0;
+}
+
 int gp_work_call(struct gp_thread *t, struct gp_conn *c, __u64 now)
 {
 	struct gp_current *cur = t ? gp_current_of(t) : NULL;
@@ -94,20 +106,21 @@ int gp_work_call(struct gp_thread *t, struct gp_conn *c, __u64 now)
 
 	if (!cur || !c)
 		return -1;
-	c->caller = 0;
-	c->caller_endpoint = GP_SLOT_NONE;
-	if (!(cur->flags & GP_CURRENT_OPEN) || !gp_thread_spent(t, now, &spent))
+	if (!c->caller) {
+		if (!(cur->flags & GP_CURRENT_OPEN))
+			return 0;
+		gp_work_intend(t, c);
+	}
+	w = work_place(c->caller, false);
+	if (!w || w->pid != t->pid || !gp_thread_spent(t, now, &spent)) {
+		c->caller = 0; /* answered meanwhile */
 		return 0;
-	w = work_of(t, cur);
-	if (!w)
-		return -1;
+	}
 	own = own_ns(w, cur, spent.cpu_ns);
 	bpf_spin_lock(&w->lock);
 	if (!w->calls++)
 		mark(w, now, &spent, own);
 	bpf_spin_unlock(&w->lock);
-	c->caller = cur->id;
-	c->caller_endpoint = cur->endpoint;
 	return 0;
 }
 
@@ -139,6 +152,10 @@ int gp_work_reply(struct gp_conn *c, __u64 now)
 		w->taken.cpu_ns += spent.cpu_ns - w->mark.cpu_ns - own_since;
 		w->taken.io_ns += spent.io_ns - w->mark.io_ns;
 		mark(w, now, &spent, own);
+		if (now - c->start_ns > w->longest_ns) {
+			w->longest_ns = now - c->start_ns;
+			w->longest = c->endpoint;
+		}
 	}
 	bpf_spin_unlock(&w->lock);
 	return 0;

@@ -32,6 +32,8 @@ int gp_work_park(struct gp_thread *t, struct gp_current *cur, __u64 cpu_ns);
 struct gp_split {
 	__u64 own_ns, downstream_ns;
 	struct gp_counters taken; /* of the handler's time during calls; cpu_ns: for others */
+	__u32 longest; /* gp_ref of the endpoint of the call that took longest; GP_SLOT_NONE: none
+			*/
 };
 
 /*
@@ -40,7 +42,12 @@ struct gp_split {
  */
 int gp_work_finish(struct gp_current *cur, __u32 id, __u64 cpu_ns, struct gp_split *split);
 
-/* A client's exchange begins on connection `c`, on behalf of the current exchange of `t`, if any.
+/* A connection is made on behalf of the thread's current exchange, if that is open. */
+int gp_work_intend(struct gp_thread *t, struct gp_conn *c);
+
+/*
+ * A client's exchange begins on connection `c`, on behalf of the current exchange of `t`; or, if
+ * `caller` is set, of that, for which the connection was made. Clears `caller` if there is none.
  */
 int gp_work_call(struct gp_thread *t, struct gp_conn *c, __u64 now);
 
@@ -119,7 +126,9 @@ static __always_inline void gp_stage_guess(struct gp_conn *c, const struct gp_th
 	c->lost_ns = 0;
 	if (since <= start)
 		return; /* busy with something else throughout */
-	if (began > start) {
+	if (began > since) {
+		c->lost_ns = since - start;
+	} else if (began > start) {
 		c->waited_ns = since - began;
 		if (!(c->flags & GP_CONN_UNACCEPTED))
 			c->lost_ns = began - start;
@@ -194,13 +203,12 @@ static __always_inline void gp_stage_handed_off(const struct gp_conn *c, const s
 }
 
 /* The thread that read answers: its counters since then, split between this exchange and others. */
-static __always_inline void gp_stage_split(const struct gp_conn *c, struct gp_current *cur,
-					   __u64 now, const struct gp_counters *spent,
-					   struct gp_parts *parts)
+static __always_inline void gp_stage_split(struct gp_conn *c, struct gp_current *cur, __u64 now,
+					   const struct gp_counters *spent, struct gp_parts *parts)
 {
 	__u64 runqueue = spent->runqueue_ns - c->handler.runqueue_ns;
 	__u64 cpu = spent->cpu_ns - c->handler.cpu_ns, io = spent->io_ns - c->handler.io_ns;
-	struct gp_split split = {.own_ns = cpu};
+	struct gp_split split = {.own_ns = cpu, .longest = GP_SLOT_NONE};
 	__u64 sleep = now - c->read_ns - runqueue - cpu - io;
 
 	if (cur->id != c->id || cur->cpu_ns != c->handler.cpu_ns ||
@@ -209,6 +217,7 @@ static __always_inline void gp_stage_split(const struct gp_conn *c, struct gp_cu
 			parts->ns[GP_STAGE_UNATTRIBUTED] = now - c->read_ns;
 			return;
 		}
+		c->longest = split.longest;
 	}
 	parts->ns[GP_STAGE_CPU] = split.own_ns;
 	parts->ns[GP_STAGE_DOWNSTREAM] = split.downstream_ns;
@@ -237,6 +246,7 @@ static __always_inline void gp_stage_answer(struct gp_conn *c, struct gp_thread 
 	struct gp_parts parts = {};
 	struct gp_counters spent;
 
+	c->longest = GP_SLOT_NONE;
 	if (!gp_with_sched || !cur || !c->reader || !c->read_ns ||
 	    !gp_thread_spent(t, now, &spent)) {
 		gp_stage_unknown(c, total);

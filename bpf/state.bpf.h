@@ -30,7 +30,8 @@ struct gp_thread {
 	/* Asleep: when it was woken, 0 if it was not. Running: when the wait before that began. */
 	__u64 waking_ns;
 	__u64 runqueue_ns, cpu_ns, io_ns; /* of its life, as far as seen */
-	__u64 reserved2;
+	__u32 tgid;
+	__u32 reserved2;
 };
 
 /*
@@ -118,7 +119,8 @@ struct gp_work {
 	struct gp_counters mark; /* until then, time of calls is taken */
 	__u64 downstream_ns;
 	struct gp_counters taken;
-	__u64 longest_ns;
+	__u64 longest_ns; /* of one call, and to which endpoint */
+	__u32 longest;
 };
 
 #define GP_WORKS 8192
@@ -168,16 +170,15 @@ struct gp_conn {
 			__u64 waited_ns;	    /* of `arrive` to `read`: on the run queue */
 			__u64 lost_ns;		    /* of the same: not known where */
 		};
-		struct {			  /* clients */
-			__u32 caller;		  /* id of the exchange it is made for; 0: none */
-			__u32 caller_endpoint;	  /* gp_ref of that exchange's endpoint */
-			__u32 edge;		  /* place of the edge's record */
-			__u32 edge_from, edge_to; /* what that edge is from and to */
+		struct {		       /* clients */
+			__u32 caller;	       /* id of the exchange it is made for; 0: none */
+			__u32 caller_endpoint; /* gp_ref of that exchange's endpoint */
+			__u32 edge;	       /* place of the edge last counted at; 0: none */
 		};
 	};
 	__u64 bytes_in, bytes_out; /* already counted at the endpoint */
-	__u32 retransmits;	   /* already counted */
-	__u32 reserved;
+	__u32 retransmits;	   /* already counted; listeners: overflows */
+	__u32 longest;		   /* gp_ref of the client endpoint that was waited for longest */
 };
 
 _Static_assert(sizeof(struct gp_conn) <= 184, "448 bytes a connection with the kernel's own");

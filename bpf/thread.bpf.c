@@ -78,6 +78,7 @@ int gp_thread_add(struct gp_task_id *id)
 	t->service = GP_SLOT_NONE;
 	t->state = GP_THREAD_UNKNOWN;
 	t->since_ns = 0;
+	t->tgid = id->tgid;
 	t->waking_ns = 0;
 	t->runqueue_ns = 0;
 	t->cpu_ns = 0;

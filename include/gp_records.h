@@ -23,6 +23,7 @@
 #define GP_SLOT_OTHER_SERVER 0
 #define GP_SLOT_OTHER_CLIENT 1
 #define GP_SLOT_OTHER_SERVICE 0
+#define GP_EDGES 1024
 #define GP_SLOT_NONE 0xffffffffu
 
 enum gp_role { GP_ROLE_SERVER, GP_ROLE_CLIENT, GP_ROLE_COUNT };
@@ -118,6 +119,7 @@ struct gp_endpoint_info {
 	__u32 flags;
 	__s32 connections; /* open now, atomically added; listeners count as one */
 	struct gp_endpoint_key key;
+	__u64 exemplars; /* the second (of CLOCK_MONOTONIC) << 16 | exemplars in it so far; racy */
 } __attribute__((aligned(64)));
 
 /* One for each service slot. */
@@ -146,7 +148,7 @@ struct gp_endpoint_record {
 	__u64 retransmits, resets_sent, resets_received;
 	__u32 ref;   /* as in gp_endpoint_info: a record that was given to somebody else differs */
 	__u32 flags; /* GP_INFO_IGNORED */
-	__u64 reserved[1];
+	__u64 overflows; /* listeners: connections that found no room */
 } __attribute__((aligned(64)));
 
 struct gp_service_record {
@@ -167,8 +169,9 @@ struct gp_cpu_record {
 	__u64 since_ns; /* when the task now running was switched in; 0: not known yet */
 	__u64 busy_ns, idle_ns;
 	__u32 service; /* gp_ref of the running task's service; GP_SLOT_NONE for the idle task */
-	__u32 reserved;
-	__u64 pad[3];
+	__u32 waiting_max; /* most threads seen waiting at a switch; user space sets it back to 0 */
+	__u64 waited_ns;   /* of threads until they were switched in here */
+	__u64 pad[2];
 } __attribute__((aligned(64)));
 
 /* Of one endpoint slot at one collection, added up by the iterator over all connections. */
@@ -180,6 +183,41 @@ struct gp_endpoint_gauges {
 	__u64 accept_queue, accept_limit, listeners;
 	__u64 rtt_ns, rtt_count, rtt_min_ns;
 	__u64 reserved[6];
+} __attribute__((aligned(64)));
+
+enum gp_reason { GP_REASON_SLOW, GP_REASON_ERROR, GP_REASON_ABORTED, GP_REASON_COUNT };
+
+/* One exchange that was slow or failed: the only thing that crosses to user space by itself. */
+struct gp_exemplar {
+	__u64 start_ns;			  /* CLOCK_MONOTONIC: arrive, or send */
+	__u64 duration_ns, first_byte_ns; /* aborted: until it was given up; 0 */
+	__u64 stages_ns[GP_STAGE_COUNT];
+	__u32 endpoint; /* gp_ref */
+	__u32 reason;
+	__u64 bytes_in, bytes_out;
+	__u32 pid, tid; /* of who read, or sent, it; 0: not known */
+	__u8 peer[16];	/* network order; v4-mapped as IPv4 in the first four bytes */
+	__u16 peer_port;
+	__u8 peer_is_v6, reserved;
+	__u32 downstream; /* gp_ref of the client endpoint it waited longest for, or GP_SLOT_NONE */
+	__u64 downstream_ns; /* how long */
+};
+
+/* Exemplars of one endpoint that reach user space in a second; it writes fewer. */
+#define GP_EXEMPLARS_PER_S 100
+
+/* What tells edges apart: who calls whom. */
+struct gp_edge_key {
+	__u32 from; /* gp_ref of the server endpoint on whose behalf; GP_SLOT_NONE: nobody's */
+	__u32 to;   /* gp_ref of the client endpoint */
+};
+
+struct gp_edge_record {
+	struct gp_edge_key key;
+	__u32 state; /* enum gp_slot_state */
+	__u32 reserved;
+	__u64 calls, errors, ns; /* atomically added; ns: of durations */
+	__u64 reserved2[3];
 } __attribute__((aligned(64)));
 
 #ifndef __cplusplus

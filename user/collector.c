@@ -9,10 +9,13 @@
 #include <time.h>
 
 #include "bpf_object.h"
+#include "cgroup_stats.h"
 #include "directory.h"
 #include "drain.h"
+#include "edges.h"
 #include "hist.h"
 #include "host.h"
+#include "host_stats.h"
 #include "log.h"
 #include "own.h"
 #include "recycle.h"
@@ -27,8 +30,11 @@ struct gp_collector {
 	struct gp_directory *directory;
 	struct gp_series_table *series;
 	struct gp_host_watch *host;
+	struct gp_host_stats *host_stats;
+	struct gp_cgroup_stats *cgroups;
 	struct gp_self_watch *self;
 	struct gp_recycler *recycler;
+	struct gp_edges *edges;
 	uint64_t round;	      /* collections so far */
 	uint64_t last_ns;     /* CLOCK_MONOTONIC, of the last one */
 	size_t services;      /* live at the last one */
@@ -67,6 +73,10 @@ int gp_collector_new(struct gp_collector **out, const struct gp_loader *loader,
 		return -ENOMEM;
 	err = gp_directory_new(&c->directory, cfg);
 	if (!err)
+		err = gp_cgroup_stats_new(&c->cgroups, "");
+	if (!err)
+		err = gp_host_stats_new(&c->host_stats, "");
+	if (!err)
 		err = gp_series_table_new(&c->series);
 	if (!err)
 		err = gp_host_watch_new(&c->host, bpf, !cfg->no_sched);
@@ -74,6 +84,8 @@ int gp_collector_new(struct gp_collector **out, const struct gp_loader *loader,
 		err = gp_self_watch_new(&c->self, bpf);
 	if (!err)
 		err = gp_recycler_new(&c->recycler, slots);
+	if (!err)
+		err = gp_edges_new(&c->edges, slots, c->directory);
 	if (err)
 		return err;
 	*out = TAKE_PTR(c);
@@ -86,9 +98,12 @@ void gp_collector_free(struct gp_collector **collector)
 
 	if (!c)
 		return;
+	gp_edges_free(&c->edges);
 	gp_directory_free(&c->directory);
 	gp_series_table_free(&c->series);
 	gp_host_watch_free(&c->host);
+	gp_host_stats_free(&c->host_stats);
+	gp_cgroup_stats_free(&c->cgroups);
 	gp_self_watch_free(&c->self);
 	gp_recycler_free(&c->recycler);
 	free(c->running_ns);
@@ -313,7 +328,7 @@ static int collect_service(struct gp_collector *c, struct gp_snapshot *s, uint32
 	to->voluntary += one.voluntary;
 	to->involuntary += one.involuntary;
 	gp_distribution_add(&to->runqueue, &one.runqueue);
-	return 0;
+	return gp_cgroup_stats_add(c->cgroups, c->round, l->cgroup, (pid_t)info->pid, to);
 }
 
 static int collect_services(struct gp_collector *c, struct gp_snapshot *s)
@@ -348,9 +363,13 @@ int gp_collect(struct gp_collector *c, bool final, struct gp_snapshot **out)
 	c->last_ns = now;
 	err = collect_endpoints(c, s);
 	if (!err)
+		err = gp_edges_collect(c->edges, s);
+	if (!err)
 		err = collect_services(c, s);
 	if (!err)
 		err = gp_host_collect(c->host, &s->host);
+	if (!err)
+		gp_host_stats_collect(c->host_stats, &s->host);
 	if (!err)
 		err = gp_self_collect(c->self, c->slots, &s->self);
 	if (err)
@@ -363,4 +382,9 @@ int gp_collect(struct gp_collector *c, bool final, struct gp_snapshot **out)
 size_t gp_collector_services(const struct gp_collector *c)
 {
 	return c->services;
+}
+
+struct gp_directory *gp_collector_directory(const struct gp_collector *c)
+{
+	return c->directory;
 }

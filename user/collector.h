@@ -11,6 +11,7 @@
 #include "snapshot.h"
 
 struct gp_collector;
+struct gp_directory;
 
 /* `loader`, `slots`, `cfg` and `meta` are borrowed and outlive the collector. 0, or -errno. */
 int gp_collector_new(struct gp_collector **out, const struct gp_loader *loader,
@@ -23,6 +24,9 @@ void gp_collector_free(struct gp_collector **c);
  * -errno, and what was counted but not yet taken stays for the next time.
  */
 int gp_collect(struct gp_collector *c, bool final, struct gp_snapshot **out);
+
+/* The names of services, for others that name them. Lives as long as the collector. */
+struct gp_directory *gp_collector_directory(const struct gp_collector *c);
 
 /* Services that are observed now, for progress messages. */
 size_t gp_collector_services(const struct gp_collector *c);

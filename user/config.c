@@ -37,6 +37,7 @@ void gp_config_free(struct gp_config **pointer)
 	free(cfg->service);
 	free(cfg->exclude);
 	free(cfg->port);
+	free(cfg->events);
 	free(cfg);
 }
 
@@ -157,6 +158,24 @@ static int check_outputs(const struct gp_config *cfg)
 	return 0;
 }
 
+/* 0, or -EINVAL after saying what is wrong with where exemplars go. */
+static int check_events(const struct gp_config *cfg)
+{
+	if (cfg->slow_ns && !cfg->events) {
+		gp_error("option --slow: slow exchanges are written to a file: name it with "
+			 "--events PATH");
+		return -EINVAL;
+	}
+	for (size_t i = 0; cfg->events && i < cfg->outputs; i++) {
+		if (!cfg->output[i].path || strcmp(cfg->output[i].path, cfg->events))
+			continue;
+		gp_error("option --events: '%s' is an output's too: give each a place of its own",
+			 cfg->events);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int gp_config_parse(struct gp_config **out, int argc, const char **argv)
 {
 	gp_auto(gp_config_free) struct gp_config *cfg = calloc(1, sizeof(*cfg));
@@ -181,6 +200,8 @@ int gp_config_parse(struct gp_config **out, int argc, const char **argv)
 	rc = apply_all(cfg, con);
 	if (!rc)
 		rc = check_outputs(cfg);
+	if (!rc)
+		rc = check_events(cfg);
 	if (rc)
 		return rc;
 	*out = TAKE_PTR(cfg);

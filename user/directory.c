@@ -43,8 +43,10 @@ void gp_directory_free(struct gp_directory **directory)
 
 	if (!d)
 		return;
-	for (uint32_t i = 0; d->listing && i < d->cfg->max_services; i++)
+	for (uint32_t i = 0; d->listing && i < d->cfg->max_services; i++) {
 		gp_identity_free(&d->listing[i].identity);
+		free(d->listing[i].cgroup);
+	}
 	gp_cgroups_free(&d->cgroups);
 	free(d->listing);
 	free(d);
@@ -84,6 +86,8 @@ const struct gp_listing *gp_directory_get(struct gp_directory *d, uint32_t slot,
 		return NULL;
 	gp_identity_free(&l->identity);
 	l->identity = identity;
+	free(l->cgroup);
+	l->cgroup = has_path ? strdup(path) : NULL; /* out of memory: not known */
 	l->ref = info->ref;
 	l->wanted = is_wanted(d->cfg, identity->service);
 	return l;

@@ -16,6 +16,7 @@ struct gp_listing {
 	uint32_t ref; /* the slot's generation that this is about; 0: nobody */
 	bool wanted;  /* by --service and --exclude */
 	struct gp_identity *identity;
+	char *cgroup; /* its path in v2 (cgroup.h); NULL: not known */
 };
 
 /* 0, or -ENOMEM. `cfg` is borrowed. */

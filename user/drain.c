@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "drain.h"
 
+#include "hist.h"
+
 /* Counters at rest, the most of them, cost a load. */
 static uint64_t take(__u64 *counter)
 {
@@ -58,6 +60,7 @@ bool gp_drain_endpoint(struct gp_endpoint_record *r, struct gp_endpoint *e)
 	e->retransmits += take(&r->retransmits);
 	e->resets_sent += take(&r->resets_sent);
 	e->resets_received += take(&r->resets_received);
+	e->overflows += take(&r->overflows);
 	return any ||
 	       others != e->errors[GP_ERROR_ABORTED] + e->bytes_in + e->bytes_out + e->opened;
 }
@@ -71,6 +74,9 @@ void gp_drain_finish_endpoint(struct gp_endpoint *e)
 				e->first_byte.sum_ns += e->stages_ns[band][stage];
 		}
 	}
+	gp_distribution_settle(&e->duration);
+	gp_distribution_settle(&e->first_byte);
+	gp_distribution_settle(&e->setup);
 }
 
 void gp_drain_service(struct gp_service_record *r, struct gp_service *s)
@@ -78,6 +84,7 @@ void gp_drain_service(struct gp_service_record *r, struct gp_service *s)
 	take_hist(r->runqueue, &s->runqueue.hist);
 	s->runqueue.sum_ns += take(&r->runqueue_ns);
 	take_max(&r->runqueue_max_ns, &s->runqueue.max_ns);
+	gp_distribution_settle(&s->runqueue);
 	s->cpu_ns += take(&r->cpu_ns);
 	s->io_ns += take(&r->io_ns);
 	s->voluntary += take(&r->voluntary);

@@ -5,6 +5,7 @@
 #include "exporter.h"
 #include "json_record.h"
 #include "names.h"
+#include "own.h"
 
 static void put_share(struct gp_json *j, const char *key, uint64_t part, uint64_t whole)
 {
@@ -31,25 +32,71 @@ static void put_unattributed(struct gp_json *j, const struct gp_snapshot *s, con
 	put_share(j, "unattributed", part, whole);
 }
 
-/* What only the scheduler's programs know. Limits and throttling are not read yet. */
-static void put_service_sched(struct gp_json *j, const struct gp_service *service,
-			      uint64_t interval_ns)
+static void put_known(struct gp_json *j, const char *key, bool is_known, uint64_t value)
+{
+	if (is_known)
+		gp_json_count(j, key, value);
+	else
+		gp_json_null(j, key);
+}
+
+static void put_pressure(struct gp_json *j, const struct gp_pressure *p)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < GP_PRESSURE_COUNT; i++)
+		any |= p->has[i];
+	if (!any) {
+		gp_json_null(j, "pressure_s");
+		return;
+	}
+	gp_json_open(j, "pressure_s", '{');
+	for (size_t i = 0; i < GP_PRESSURE_COUNT; i++)
+		if (p->has[i])
+			gp_json_seconds(j, gp_pressure_names[i], p->ns[i]);
+		else
+			gp_json_null(j, gp_pressure_names[i]);
+	gp_json_close(j, '}');
+}
+
+/* The scheduler's programs count the seconds; the rest is known without them. */
+static void put_service_cpu(struct gp_json *j, const struct gp_service *service,
+			    uint64_t interval_ns)
+{
+	bool has_limit = !service->is_unlimited && service->limit_cores > 0;
+
+	if (!service->has_sched && !service->has_throttled && !has_limit) {
+		gp_json_null(j, "cpu");
+		return;
+	}
+	gp_json_open(j, "cpu", '{');
+	if (service->has_sched)
+		gp_json_seconds(j, "seconds", service->cpu_ns);
+	else
+		gp_json_null(j, "seconds");
+	put_share(j, "cores", service->cpu_ns, service->has_sched ? interval_ns : 0);
+	if (has_limit)
+		gp_json_real(j, "limit_cores", service->limit_cores, 9);
+	else
+		gp_json_null(j, "limit_cores");
+	if (service->has_throttled)
+		gp_json_seconds(j, "throttled_s", service->throttled_ns);
+	else
+		gp_json_null(j, "throttled_s");
+	put_known(j, "throttled_periods", service->has_throttled, service->throttled_periods);
+	gp_json_close(j, '}');
+}
+
+/* What only the scheduler's programs know. */
+static void put_service_sched(struct gp_json *j, const struct gp_service *service)
 {
 	if (!service->has_sched) {
-		gp_json_null(j, "cpu");
 		gp_json_null(j, "runqueue_s");
 		gp_json_null(j, "runqueue_histogram");
 		gp_json_null(j, "switches");
 		gp_json_null(j, "io_wait_s");
 		return;
 	}
-	gp_json_open(j, "cpu", '{');
-	gp_json_seconds(j, "seconds", service->cpu_ns);
-	put_share(j, "cores", service->cpu_ns, interval_ns);
-	gp_json_null(j, "limit_cores");
-	gp_json_null(j, "throttled_s");
-	gp_json_null(j, "throttled_periods");
-	gp_json_close(j, '}');
 	gp_json_distribution(j, "runqueue_s", &service->runqueue, false);
 	gp_json_histogram(j, "runqueue_histogram", &service->runqueue.hist);
 	gp_json_open(j, "switches", '{');
@@ -64,14 +111,30 @@ static void put_service(struct gp_json *j, const struct gp_json_head *head,
 {
 	gp_json_begin_record(j, "service", head);
 	gp_json_names(j, &service->names);
-	if (service->pid)
-		gp_json_count(j, "pid", service->pid);
-	else
-		gp_json_null(j, "pid");
+	gp_json_known(j, "pid", service->pid);
 	gp_json_count(j, "threads", service->threads);
-	put_service_sched(j, service, s->interval_ns);
-	gp_json_null(j, "pressure_s");
+	put_service_cpu(j, service, s->interval_ns);
+	put_service_sched(j, service);
+	put_pressure(j, &service->pressure);
 	put_unattributed(j, s, service->names.service);
+	gp_json_end_record(j);
+}
+
+static void put_edge(struct gp_json *j, const struct gp_json_head *head, const struct gp_edge *edge)
+{
+	gp_json_begin_record(j, "edge", head);
+	gp_json_string(j, "service", edge->from);
+	gp_json_known(j, "port", edge->from ? edge->from_port : 0);
+	gp_json_string(j, "protocol", edge->from ? gp_protocol_names[edge->from_protocol] : NULL);
+	gp_json_open(j, "to", '{');
+	gp_json_string(j, "service", edge->to);
+	gp_json_string(j, "address", edge->address);
+	gp_json_known(j, "port", edge->port);
+	gp_json_string(j, "protocol", gp_protocol_names[edge->protocol]);
+	gp_json_close(j, '}');
+	gp_json_count(j, "calls", edge->calls);
+	gp_json_count(j, "errors", edge->errors);
+	gp_json_seconds(j, "seconds", edge->ns);
 	gp_json_end_record(j);
 }
 
@@ -107,15 +170,49 @@ static void put_host_sched(struct gp_json *j, const struct gp_host *host)
 	gp_json_distribution(j, "runqueue_s", &host->runqueue, true);
 }
 
+/* Threads that wait for a CPU: as many on average as the time they waited is longer than the time.
+ */
+static void put_queue(struct gp_json *j, uint64_t waited_ns, uint64_t max, uint64_t interval_ns)
+{
+	put_share(j, "avg", waited_ns, interval_ns);
+	gp_json_count(j, "max", max);
+}
+
+static void put_runqueue_length(struct gp_json *j, const struct gp_host *host, uint64_t interval_ns)
+{
+	uint64_t waited_ns = 0, max = 0;
+
+	if (!host->has_sched) {
+		gp_json_null(j, "runqueue_length");
+		return;
+	}
+	for (size_t i = 0; i < host->cpus; i++) {
+		waited_ns += host->cpu[i].waited_ns;
+		if (host->cpu[i].waiting_max > max)
+			max = host->cpu[i].waiting_max;
+	}
+	gp_json_open(j, "runqueue_length", '{');
+	put_queue(j, waited_ns, max, interval_ns);
+	gp_json_open(j, "each", '[');
+	for (size_t i = 0; i < host->cpus; i++) {
+		gp_json_open(j, NULL, '{');
+		put_queue(j, host->cpu[i].waited_ns, host->cpu[i].waiting_max, interval_ns);
+		gp_json_close(j, '}');
+	}
+	gp_json_close(j, ']');
+	gp_json_close(j, '}');
+}
+
 static void put_host(struct gp_json *j, const struct gp_json_head *head, const struct gp_host *host)
 {
 	gp_json_begin_record(j, "host", head);
 	gp_json_count(j, "cpus", host->cpus);
 	put_host_sched(j, host);
-	gp_json_null(j, "runqueue_length");
-	gp_json_null(j, "pressure_s");
-	gp_json_null(j, "listen_drops");
-	gp_json_null(j, "retransmits");
+	put_runqueue_length(j, host, head->interval_ns);
+	put_pressure(j, &host->pressure);
+	put_known(j, "listen_drops", host->has_listen, host->listen_drops);
+	put_known(j, "listen_overflows", host->has_listen, host->listen_overflows);
+	put_known(j, "retransmits", host->has_retransmits, host->retransmits);
 	gp_json_end_record(j);
 }
 
@@ -185,45 +282,52 @@ static int result_of(FILE *out)
 
 static int begin(const struct gp_meta *meta, FILE *out)
 {
-	struct gp_json j = {.out = out};
+	gp_auto(gp_json_free) struct gp_json *j = NULL;
 	struct timespec now;
 	struct gp_json_head head = {.meta = meta, .time = &now};
 
 	clock_gettime(CLOCK_REALTIME, &now);
+	if (gp_json_new(&j, out))
+		return -ENOMEM;
 	errno = 0;
-	gp_json_begin_record(&j, "meta", &head);
-	gp_json_string(&j, "version", meta->version);
-	gp_json_string(&j, "kernel", meta->kernel);
-	put_hooks(&j, meta);
-	gp_json_open(&j, "bounds", '{');
+	gp_json_begin_record(j, "meta", &head);
+	gp_json_string(j, "version", meta->version);
+	gp_json_string(j, "kernel", meta->kernel);
+	put_hooks(j, meta);
+	gp_json_open(j, "bounds", '{');
 	for (size_t i = 0; i < meta->bounds; i++)
-		gp_json_count(&j, meta->bound[i].name, meta->bound[i].value);
-	gp_json_close(&j, '}');
-	gp_json_open(&j, "protocols", '[');
+		gp_json_count(j, meta->bound[i].name, meta->bound[i].value);
+	gp_json_close(j, '}');
+	gp_json_open(j, "protocols", '[');
 	for (size_t i = GP_PROTOCOL_UNKNOWN + 1; i < GP_PROTOCOL_COUNT; i++)
-		gp_json_string(&j, NULL, gp_protocol_names[i]);
-	gp_json_close(&j, ']');
-	gp_json_end_record(&j);
+		gp_json_string(j, NULL, gp_protocol_names[i]);
+	gp_json_close(j, ']');
+	gp_json_end_record(j);
 	return result_of(out);
 }
 
 static int write_snapshot(const struct gp_snapshot *s, FILE *out, int width)
 {
-	struct gp_json j = {.out = out};
+	gp_auto(gp_json_free) struct gp_json *j = NULL;
 	const struct gp_json_head head = {
 		.meta = s->meta,
 		.time = &s->time,
 		.interval_ns = s->interval_ns,
 	};
 
+	if (gp_json_new(&j, out))
+		return -ENOMEM;
 	errno = 0;
 	for (size_t i = 0; i < s->endpoints; i++)
 		if (!gp_endpoint_is_quiet(&s->endpoint[i]))
-			gp_json_endpoint(&j, &head, &s->endpoint[i]);
+			gp_json_endpoint(j, &head, &s->endpoint[i]);
 	for (size_t i = 0; i < s->services; i++)
-		put_service(&j, &head, s, &s->service[i]);
-	put_host(&j, &head, &s->host);
-	put_self(&j, &head, &s->self);
+		put_service(j, &head, s, &s->service[i]);
+	for (size_t i = 0; i < s->edges; i++)
+		if (s->edge[i].calls)
+			put_edge(j, &head, &s->edge[i]);
+	put_host(j, &head, &s->host);
+	put_self(j, &head, &s->self);
 	return result_of(out);
 }
 

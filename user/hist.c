@@ -42,6 +42,21 @@ double gp_hist_slot_end_ns(unsigned int slot)
 	return ldexp((double)bound[slot % 8], (int)(slot / 8) + GP_HIST_OCTAVE_MIN - 32);
 }
 
+void gp_distribution_settle(struct gp_distribution *d)
+{
+	unsigned int slot = GP_HIST_OVERFLOW;
+	uint64_t least;
+
+	while (slot > GP_HIST_UNDERFLOW && !d->hist.slots[slot])
+		slot--;
+	if (slot == GP_HIST_UNDERFLOW) /* holds 0 too */
+		return;
+	/* Lower bounds do not belong to the bucket: the next whole number does. */
+	least = (uint64_t)gp_hist_slot_end_ns(slot - 1) + 1;
+	if (d->max_ns < least)
+		d->max_ns = least;
+}
+
 /* The smallest whole number that is at least q * n, within 1 .. n. */
 static uint64_t rank_of(double q, uint64_t n)
 {

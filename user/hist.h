@@ -16,6 +16,14 @@ void gp_hist_add(struct gp_hist *to, const struct gp_hist *from);
 void gp_distribution_add(struct gp_distribution *to, const struct gp_distribution *from);
 
 /*
+ * Raises max_ns to the least whole number of nanoseconds that the highest bucket with values can
+ * hold. The kernel raises the maximum before it counts the bucket, and the collector takes the
+ * buckets first: a value between the two has its maximum in one interval and its bucket in the
+ * next, where quantiles would be capped by a maximum that is not theirs.
+ */
+void gp_distribution_settle(struct gp_distribution *d);
+
+/*
  * The q-quantile (0 < q <= 1) in nanoseconds: the geometric middle of the bucket that holds the
  * value of rank ceil(q * n), at most `max_ns`; 2^-20 s in the underflow, `max_ns` in the overflow.
  * False, and *ns untouched, if there are no values.

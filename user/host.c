@@ -110,6 +110,14 @@ bool gp_host_still_running(const struct gp_host_watch *w)
 	return true;
 }
 
+/* A switch that raises it just now may be lost: the next one that sees as many raises it again. */
+static uint64_t take_waiting_max(const struct gp_host_watch *w, uint32_t cpu)
+{
+	struct gp_cpu_record *r = gp_mapped_at(w->records, cpu);
+
+	return __atomic_exchange_n(&r->waiting_max, 0, __ATOMIC_RELAXED);
+}
+
 int gp_host_collect(struct gp_host_watch *w, struct gp_host *host)
 {
 	host->has_sched = w->has_sched;
@@ -122,11 +130,14 @@ int gp_host_collect(struct gp_host_watch *w, struct gp_host *host)
 		uint64_t now = now_ns();
 		uint64_t stint = r.since_ns && now > r.since_ns ? now - r.since_ns : 0;
 		bool idle = r.service == GP_SLOT_NONE;
-		struct gp_cpu total = {r.busy_ns + (idle ? 0 : stint),
-				       r.idle_ns + (idle ? stint : 0)};
+		struct gp_cpu total = {.busy_ns = r.busy_ns + (idle ? 0 : stint),
+				       .idle_ns = r.idle_ns + (idle ? stint : 0),
+				       .waited_ns = r.waited_ns};
 
 		host->cpu[cpu].busy_ns = total.busy_ns - w->last[cpu].busy_ns;
 		host->cpu[cpu].idle_ns = total.idle_ns - w->last[cpu].idle_ns;
+		host->cpu[cpu].waited_ns = total.waited_ns - w->last[cpu].waited_ns;
+		host->cpu[cpu].waiting_max = take_waiting_max(w, cpu);
 		w->last[cpu] = total;
 	}
 	return 0;

@@ -18,14 +18,6 @@ static void put_identity(struct gp_json *j, const struct gp_endpoint *e)
 	gp_json_string(j, "framing", gp_framing_names[e->framing]);
 }
 
-static void put_stages(struct gp_json *j, const uint64_t stages_ns[GP_STAGE_COUNT])
-{
-	gp_json_open(j, "stages_s", '{');
-	for (size_t i = 0; i < GP_STAGE_COUNT; i++)
-		gp_json_seconds(j, gp_stage_names[i], stages_ns[i]);
-	gp_json_close(j, '}');
-}
-
 /* The bands that have any. The last has no upper bound: its le_s is null. */
 static void put_bands(struct gp_json *j, const struct gp_endpoint *e)
 {
@@ -47,7 +39,7 @@ static void put_bands(struct gp_json *j, const struct gp_endpoint *e)
 		else
 			gp_json_null(j, "le_s");
 		gp_json_count(j, "count", count[band]);
-		put_stages(j, e->stages_ns[band]);
+		gp_json_stages(j, e->stages_ns[band]);
 		gp_json_close(j, '}');
 	}
 	gp_json_close(j, ']');
@@ -65,7 +57,7 @@ static void put_all_stages(struct gp_json *j, const struct gp_endpoint *e)
 	for (size_t band = 0; band < GP_BANDS; band++)
 		for (size_t i = 0; i < GP_STAGE_COUNT; i++)
 			sums[i] += e->stages_ns[band][i];
-	put_stages(j, sums);
+	gp_json_stages(j, sums);
 	put_bands(j, e);
 }
 
@@ -130,7 +122,7 @@ static void put_tcp(struct gp_json *j, const struct gp_endpoint *e)
 	gp_json_close(j, '}');
 }
 
-/* Without a listener there is no queue. Overflows and waits are not measured yet. */
+/* Without a listener there is no queue. */
 static void put_accept_queue(struct gp_json *j, const struct gp_endpoint *e)
 {
 	if (e->role != GP_ROLE_SERVER) {
@@ -145,8 +137,8 @@ static void put_accept_queue(struct gp_json *j, const struct gp_endpoint *e)
 		gp_json_null(j, "length");
 		gp_json_null(j, "limit");
 	}
-	gp_json_null(j, "overflows");
-	gp_json_null(j, "wait_s");
+	gp_json_count(j, "overflows", e->overflows);
+	gp_json_distribution(j, "wait_s", &e->setup, true);
 	gp_json_close(j, '}');
 }
 

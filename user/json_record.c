@@ -2,6 +2,7 @@
 #include "format.h"
 #include "hist.h"
 #include "json_record.h"
+#include "names.h"
 #include "own.h"
 
 static void put_time(struct gp_json *j, const char *key, const struct timespec *t)
@@ -14,7 +15,6 @@ static void put_time(struct gp_json *j, const char *key, const struct timespec *
 
 void gp_json_begin_record(struct gp_json *j, const char *type, const struct gp_json_head *head)
 {
-	j->separator = 0;
 	gp_json_open(j, NULL, '{');
 	gp_json_string(j, "schema", "goldpan/1");
 	gp_json_string(j, "type", type);
@@ -30,7 +30,7 @@ void gp_json_begin_record(struct gp_json *j, const char *type, const struct gp_j
 void gp_json_end_record(struct gp_json *j)
 {
 	gp_json_close(j, '}');
-	putc('\n', j->out);
+	gp_json_end_line(j);
 }
 
 void gp_json_names(struct gp_json *j, const struct gp_names *names)
@@ -39,6 +39,22 @@ void gp_json_names(struct gp_json *j, const struct gp_names *names)
 	gp_json_string(j, "unit", names->unit);
 	gp_json_string(j, "container", names->container);
 	gp_json_string(j, "exe", names->exe);
+}
+
+void gp_json_known(struct gp_json *j, const char *key, uint64_t value)
+{
+	if (value)
+		gp_json_count(j, key, value);
+	else
+		gp_json_null(j, key);
+}
+
+void gp_json_stages(struct gp_json *j, const uint64_t stages_ns[GP_STAGE_COUNT])
+{
+	gp_json_open(j, "stages_s", '{');
+	for (size_t i = 0; i < GP_STAGE_COUNT; i++)
+		gp_json_seconds(j, gp_stage_names[i], stages_ns[i]);
+	gp_json_close(j, '}');
 }
 
 void gp_json_histogram(struct gp_json *j, const char *key, const struct gp_hist *h)

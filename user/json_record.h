@@ -22,6 +22,12 @@ void gp_json_end_record(struct gp_json *j);
 /* service, unit, container, exe. */
 void gp_json_names(struct gp_json *j, const struct gp_names *names);
 
+/* A count of which 0 stands for not known: null. */
+void gp_json_known(struct gp_json *j, const char *key, uint64_t value);
+
+/* stages_s. */
+void gp_json_stages(struct gp_json *j, const uint64_t stages_ns[GP_STAGE_COUNT]);
+
 void gp_json_histogram(struct gp_json *j, const char *key, const struct gp_hist *h);
 
 /* {count, sum, max, p50, p90, p99, p999}; `whole`: and its own histogram. */
@@ -31,5 +37,10 @@ void gp_json_distribution(struct gp_json *j, const char *key, const struct gp_di
 /* The whole record of an endpoint. */
 void gp_json_endpoint(struct gp_json *j, const struct gp_json_head *head,
 		      const struct gp_endpoint *e);
+
+struct gp_event; /* events.h */
+
+/* The whole record of an exemplar. */
+void gp_json_event(struct gp_json *j, const struct gp_meta *meta, const struct gp_event *event);
 
 #endif

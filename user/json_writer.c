@@ -1,70 +1,127 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <stdio.h>
-
 #include "json_writer.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+#include <yajl/yajl_gen.h>
+
+#include "own.h"
 #include "text.h"
 
-#define NS_PER_S 1000000000ULL
-#define REPLACEMENT 0xfffd
+#define NS_PER_S UINT64_C(1000000000)
 
-/* What stands before a value: a comma if it is not the first, and its key. */
-static void begin(struct gp_json *j, const char *key)
+struct gp_json {
+	yajl_gen gen;
+};
+
+/* Bytes that cannot be written set the error mark of the stream: that is where callers look. */
+static void print(void *out, const char *bytes, size_t len)
 {
-	if (j->separator)
-		putc_unlocked(j->separator, j->out);
-	j->separator = ',';
-	if (key) {
-		putc_unlocked('"', j->out);
-		fputs_unlocked(key, j->out);
-		fputs_unlocked("\":", j->out);
-	}
+	fwrite_unlocked(bytes, 1, len, out);
+}
+
+/* Whatever else the generator answers, the caller did not keep to the order of JSON's parts. */
+static void check(yajl_gen_status status)
+{
+	assert(status == yajl_gen_status_ok);
+	(void)status;
+}
+
+int gp_json_new(struct gp_json **out, FILE *file)
+{
+	gp_auto(gp_json_free) struct gp_json *j = calloc(1, sizeof(*j));
+	int known;
+
+	if (j)
+		j->gen = yajl_gen_alloc(NULL);
+	if (!j || !j->gen)
+		return -ENOMEM;
+	known = yajl_gen_config(j->gen, yajl_gen_print_callback, print, file) &&
+		yajl_gen_config(j->gen, yajl_gen_validate_utf8, 1);
+	assert(known);
+	(void)known;
+	*out = TAKE_PTR(j);
+	return 0;
+}
+
+void gp_json_free(struct gp_json **j)
+{
+	if (*j && (*j)->gen)
+		yajl_gen_free((*j)->gen);
+	free(*j);
+	*j = NULL;
+}
+
+static void put_text(struct gp_json *j, const char *text, size_t len)
+{
+	check(yajl_gen_string(j->gen, (const unsigned char *)text, len));
+}
+
+static void put_key(struct gp_json *j, const char *key)
+{
+	if (key)
+		put_text(j, key, strlen(key));
 }
 
 void gp_json_open(struct gp_json *j, const char *key, char bracket)
 {
-	begin(j, key);
-	putc_unlocked(bracket, j->out);
-	j->separator = 0;
+	put_key(j, key);
+	check(bracket == '{' ? yajl_gen_map_open(j->gen) : yajl_gen_array_open(j->gen));
 }
 
 void gp_json_close(struct gp_json *j, char bracket)
 {
-	putc_unlocked(bracket, j->out);
-	j->separator = ',';
+	check(bracket == '}' ? yajl_gen_map_close(j->gen) : yajl_gen_array_close(j->gen));
+}
+
+void gp_json_end_line(struct gp_json *j)
+{
+	/* Only behind a whole value does the generator refuse another one. */
+	yajl_gen_status status = yajl_gen_null(j->gen);
+
+	assert(status == yajl_gen_generation_complete);
+	(void)status;
+	yajl_gen_reset(j->gen, "\n");
 }
 
 void gp_json_null(struct gp_json *j, const char *key)
 {
-	begin(j, key);
-	fputs_unlocked("null", j->out);
+	put_key(j, key);
+	check(yajl_gen_null(j->gen));
 }
 
-/* The digits of a number, at least `width` of them, zeros in front. */
-static void write_digits(FILE *out, uint64_t value, int width)
+/*
+ * A number whose text is made here: yajl_gen_integer ends at 2^63, and yajl_gen_double writes 20
+ * digits, of which the last are those of the nearest double and not of the value.
+ */
+__attribute__((format(printf, 3, 4))) static void put_number(struct gp_json *j, const char *key,
+							     const char *format, ...)
 {
-	char digits[20]; /* of 2^64 - 1 */
-	int at = sizeof(digits);
+	char text[32];
+	va_list args;
+	int len;
 
-	do {
-		digits[--at] = (char)('0' + value % 10);
-		value /= 10;
-		width--;
-	} while (value || width > 0);
-	fwrite_unlocked(digits + at, 1, sizeof(digits) - at, out);
+	va_start(args, format);
+	len = vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	assert(len > 0 && (size_t)len < sizeof(text));
+	put_key(j, key);
+	check(yajl_gen_number(j->gen, text, len));
 }
 
 void gp_json_count(struct gp_json *j, const char *key, uint64_t value)
 {
-	begin(j, key);
-	write_digits(j->out, value, 1);
+	put_number(j, key, "%" PRIu64, value);
 }
 
 void gp_json_signed(struct gp_json *j, const char *key, int64_t value)
 {
-	begin(j, key);
-	if (value < 0)
-		putc_unlocked('-', j->out);
-	write_digits(j->out, value < 0 ? -(uint64_t)value : (uint64_t)value, 1);
+	put_number(j, key, "%" PRId64, value);
 }
 
 void gp_json_seconds(struct gp_json *j, const char *key, uint64_t ns)
@@ -76,37 +133,23 @@ void gp_json_seconds(struct gp_json *j, const char *key, uint64_t ns)
 		part /= 10;
 		width--;
 	}
-	begin(j, key);
-	write_digits(j->out, ns / NS_PER_S, 1);
-	putc_unlocked('.', j->out);
-	write_digits(j->out, part, width);
+	put_number(j, key, "%" PRIu64 ".%0*" PRIu64, ns / NS_PER_S, width, part);
 }
 
 void gp_json_real(struct gp_json *j, const char *key, double value, int digits)
 {
-	begin(j, key);
-	fprintf(j->out, "%.*g", digits, value);
+	assert(isfinite(value) && digits <= 17);
+	put_number(j, key, "%.*g", digits, value);
 }
 
 void gp_json_string(struct gp_json *j, const char *key, const char *text)
 {
-	const char *from = text;
-	uint32_t code;
+	char clean[GP_TEXT_CLEAN_SIZE(PATH_MAX)];
 
 	if (!text) {
 		gp_json_null(j, key);
 		return;
 	}
-	begin(j, key);
-	putc_unlocked('"', j->out);
-	while ((code = gp_text_next(&text))) {
-		if (code == '"' || code == '\\')
-			putc_unlocked('\\', j->out);
-		if (code == REPLACEMENT)
-			fputs_unlocked("\xef\xbf\xbd", j->out);
-		else
-			fwrite_unlocked(from, 1, text - from, j->out);
-		from = text;
-	}
-	putc_unlocked('"', j->out);
+	put_key(j, key);
+	put_text(j, clean, gp_text_clean(clean, sizeof(clean), text));
 }

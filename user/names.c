@@ -6,6 +6,7 @@
 #include "gp_records.h"
 #include "names.h"
 #include "own.h"
+#include "snapshot.h"
 
 #define ONE_FOR_EACH(names, count)                                                                 \
 	_Static_assert(ARRAY_SIZE(names) == (count), #names " follows its enumeration")
@@ -19,6 +20,10 @@ const char *const gp_stage_names[] = {
 };
 const char *const gp_error_names[] = {"server", "client", "aborted"};
 const char *const gp_failure_names[] = {"refused", "timeout", "reset", "other"};
+const char *const gp_pressure_names[] = {
+	"cpu_some", "cpu_full", "memory_some", "memory_full", "io_some", "io_full",
+};
+const char *const gp_reason_names[] = {"slow", "error", "aborted"};
 const char *const gp_drop_names[] = {
 	"endpoints", "services",     "operations",  "connections", "threads",	"edges",
 	"pipeline",  "bytes_unseen", "stale_slots", "clock",	   "exemplars",
@@ -31,4 +36,6 @@ ONE_FOR_EACH(gp_framing_names, GP_FRAMING_COUNT);
 ONE_FOR_EACH(gp_stage_names, GP_STAGE_COUNT);
 ONE_FOR_EACH(gp_error_names, GP_ERROR_COUNT);
 ONE_FOR_EACH(gp_failure_names, GP_FAILURE_COUNT);
+ONE_FOR_EACH(gp_pressure_names, GP_PRESSURE_COUNT);
+ONE_FOR_EACH(gp_reason_names, GP_REASON_COUNT);
 ONE_FOR_EACH(gp_drop_names, GP_DROP_COUNT);

@@ -9,8 +9,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -119,6 +121,7 @@ static int walk_namespaces(const struct namespaces *found, const struct bpf_link
 			;
 		return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -EIO;
 	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (size_t i = 0; i < found->n; i++) {
 		gp_auto(gp_close) int fd = open(found->path[i], O_RDONLY | O_CLOEXEC);
 

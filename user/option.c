@@ -139,6 +139,20 @@ static int parse_ports(const struct gp_option *o, const char *arg, struct gp_con
 	return 0;
 }
 
+static int parse_path(const struct gp_option *o, const char *arg, struct gp_config *cfg)
+{
+	char **path = field(o, cfg), *copy;
+
+	if (!*arg)
+		return -EINVAL;
+	copy = strdup(arg);
+	if (!copy)
+		return -ENOMEM;
+	free(*path); /* of the same option, given before */
+	*path = copy;
+	return 0;
+}
+
 static int parse_output(const struct gp_option *o, const char *arg, struct gp_config *cfg)
 {
 	const char *colon = strchrnul(arg, ':');
@@ -186,6 +200,13 @@ const struct gp_option gp_options[] = {
 	 FIELD(no_sched)},
 	{0, "no-client", NULL, NULL, "leave out the client side", .parse = parse_switch,
 	 FIELD(no_client)},
+	{0, "slow", "TIME", NULL, "exchanges that take longer are written to --events",
+	 "a time above 0, such as 250ms, 10s or 5m; a bare number is seconds", .parse = parse_time,
+	 FIELD(slow_ns), .low = 1},
+	{0, "events", "PATH", NULL,
+	 "write exchanges that fail, or are slower than --slow, to this file, a bounded number",
+	 "a path that is not empty, as in /var/log/goldpan.events", .parse = parse_path,
+	 FIELD(events)},
 	{'q', "quiet", NULL, NULL, "say less on standard error", .parse = parse_value,
 	 FIELD(verbosity), .value = -1},
 	{'v', "verbose", NULL, NULL, "say more on standard error", .parse = parse_value,
@@ -200,7 +221,7 @@ const struct gp_option gp_options[] = {
 	 RANGE(1024, 1048576), .parse = parse_power, FIELD(max_threads)},
 	{0, "version", NULL, NULL, "print the version and end", .parse = parse_value,
 	 FIELD(command), .value = GP_COMMAND_VERSION},
-	{0, "help", NULL, NULL, "print this and end", .parse = parse_value, FIELD(command),
+	{'h', "help", NULL, NULL, "print this and end", .parse = parse_value, FIELD(command),
 	 .value = GP_COMMAND_HELP},
 };
 const size_t gp_option_count = ARRAY_SIZE(gp_options);

@@ -46,24 +46,14 @@ static bool is_over(const struct output *o)
 	return !o->sink.path && o->error == -EPIPE;
 }
 
-static const char *place(const struct output *o)
-{
-	return o->sink.path ?: "standard output";
-}
-
 /* Takes down how the last attempt went, and says when that has changed. */
 static int settle(struct output *o, int rc)
 {
 	int before = o->error;
 
 	o->error = rc;
-	if (is_over(o))
-		return rc;
-	if (rc && !before)
-		gp_error("output %s to %s: %s", o->exporter->name, place(o),
-			 gp_sink_reason(&o->sink, rc));
-	if (!rc && before)
-		gp_info("output %s to %s: works again", o->exporter->name, place(o));
+	if (!is_over(o))
+		gp_sink_report(&o->sink, o->exporter->name, before, rc);
 	return rc;
 }
 
@@ -130,7 +120,7 @@ static void keep(struct output *o, const struct gp_snapshot *s, struct gp_snapsh
 {
 	if (!*all && gp_snapshot_copy(all, s)) {
 		gp_error("output %s to %s: no memory to keep what could not be written: it is lost",
-			 o->exporter->name, place(o));
+			 o->exporter->name, gp_sink_place(&o->sink));
 		return;
 	}
 	gp_snapshot_free(&o->kept);
@@ -242,7 +232,7 @@ static int open_first(struct gp_outputs *o, size_t i)
 		if (!gp_sink_is_same(&new->sink, &o->output[j].sink))
 			continue;
 		gp_error("outputs to %s and %s: they are one file; give each output its own",
-			 place(&o->output[j]), place(new));
+			 gp_sink_place(&o->output[j].sink), gp_sink_place(&new->sink));
 		return -EINVAL;
 	}
 	return 0;

@@ -10,6 +10,8 @@
 #include <time.h>
 
 #include "collector.h"
+#include "events.h"
+#include "exemplars.h"
 #include "log.h"
 #include "meta.h"
 #include "older.h"
@@ -17,6 +19,7 @@
 #include "own.h"
 
 #define NS_PER_S 1000000000ULL
+#define EXEMPLARS_MS 500
 
 struct session {
 	const struct gp_config *cfg;
@@ -25,6 +28,8 @@ struct session {
 	struct gp_slots *slots;
 	struct gp_meta_store *meta;
 	struct gp_collector *collector;
+	struct gp_events *events; /* NULL: none are asked for */
+	struct gp_exemplars *exemplars;
 	int signals, timer;
 	uint64_t end_ns; /* CLOCK_MONOTONIC; 0: no end */
 	bool reader_gone;
@@ -32,10 +37,12 @@ struct session {
 
 static void session_free(struct session *s)
 {
+	gp_exemplars_free(&s->exemplars);
 	gp_collector_free(&s->collector);
 	gp_meta_store_free(&s->meta);
 	gp_slots_free(&s->slots);
 	gp_loader_free(&s->loader);
+	gp_events_free(&s->events);
 	gp_outputs_free(&s->outputs);
 	gp_close(&s->signals);
 	gp_close(&s->timer);
@@ -95,7 +102,11 @@ static int observe(struct session *s)
 	if (!err)
 		err = gp_collector_new(&s->collector, s->loader, s->slots, s->cfg,
 				       gp_meta(s->meta));
-	return err;
+	if (err)
+		return err;
+	gp_events_begin(s->events, gp_meta(s->meta));
+	return gp_exemplars_new(&s->exemplars, s->slots, gp_collector_directory(s->collector),
+				s->cfg, s->events);
 }
 
 static void export(struct session *s, bool final)
@@ -103,11 +114,15 @@ static void export(struct session *s, bool final)
 	gp_auto(gp_snapshot_free) struct gp_snapshot *snapshot = NULL;
 	int err = gp_collect(s->collector, final, &snapshot);
 
+	gp_exemplars_take(s->exemplars);
+	if (final)
+		gp_events_finish(s->events);
 	if (err) {
 		gp_error("collecting failed (%s); what was counted stays for the next time",
 			 strerror(-err));
 		return;
 	}
+	snapshot->self.dropped[GP_DROP_EXEMPLARS] += gp_exemplars_take_dropped(s->exemplars);
 	s->reader_gone = gp_outputs_export(s->outputs, snapshot) == -EPIPE;
 }
 
@@ -121,6 +136,7 @@ static bool handle_signal(struct session *s, bool *now)
 	switch (info.ssi_signo) {
 	case SIGHUP:
 		gp_outputs_reopen(s->outputs, gp_meta(s->meta));
+		gp_events_reopen(s->events);
 		return false;
 	case SIGUSR1:
 		*now = true;
@@ -138,6 +154,16 @@ static int time_left_ms(const struct session *s)
 	if (!s->end_ns)
 		return -1;
 	return now >= s->end_ns ? 0 : (s->end_ns - now + 999999) / 1000000;
+}
+
+/* As time_left_ms, but often enough to take exemplars before the ring buffer is full. */
+static int pause_ms(const struct session *s)
+{
+	int left_ms = time_left_ms(s);
+
+	if (s->events && (left_ms < 0 || left_ms > EXEMPLARS_MS))
+		return EXEMPLARS_MS;
+	return left_ms;
 }
 
 static void say_progress(const struct session *s)
@@ -162,7 +188,7 @@ static void loop(struct session *s)
 		uint64_t expirations;
 		bool now = false;
 
-		if (poll(ready, ARRAY_SIZE(ready), time_left_ms(s)) < 0 && errno != EINTR)
+		if (poll(ready, ARRAY_SIZE(ready), pause_ms(s)) < 0 && errno != EINTR)
 			break;
 		if (s->end_ns && now_ns() >= s->end_ns)
 			break;
@@ -170,8 +196,10 @@ static void loop(struct session *s)
 			break;
 		if (ready[1].revents && read(s->timer, &expirations, sizeof(expirations)) > 0)
 			now = true;
-		if (!now)
+		if (!now) {
+			gp_exemplars_take(s->exemplars);
 			continue;
+		}
 		export(s, false);
 		if (s->reader_gone)
 			return;
@@ -191,7 +219,7 @@ enum gp_exit gp_run(const struct gp_config *cfg)
 {
 	gp_auto(session_free) struct session s = {.cfg = cfg, .signals = -1, .timer = -1};
 
-	if (take_signals(&s) || gp_outputs_new(&s.outputs, cfg))
+	if (take_signals(&s) || gp_outputs_new(&s.outputs, cfg) || gp_events_new(&s.events, cfg))
 		return GP_EXIT_OUTPUT;
 	if (observe(&s))
 		return GP_EXIT_UNABLE;
@@ -203,5 +231,7 @@ enum gp_exit gp_run(const struct gp_config *cfg)
 		return GP_EXIT_UNABLE;
 	gp_info("observing");
 	loop(&s);
+	if (!gp_events_healthy(s.events))
+		return GP_EXIT_OUTPUT;
 	return s.reader_gone || gp_outputs_healthy(s.outputs) ? GP_EXIT_DONE : GP_EXIT_OUTPUT;
 }

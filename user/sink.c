@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "log.h"
 #include "own.h"
 
 /* How long the reader of a FIFO may leave it full before the rest is kept for the next export. */
@@ -14,7 +15,7 @@
 
 void gp_sink_init(struct gp_sink *s, const char *path)
 {
-	*s = (struct gp_sink){.path = path, .fd = -1};
+	*s = (struct gp_sink){.path = path, .fd = -1, .mode = 0644};
 }
 
 static void drop_rest(struct gp_sink *s)
@@ -86,7 +87,7 @@ static int open_file(struct gp_sink *s, int directory, const char *name, int *ou
 	}
 	fd = openat(directory, name,
 		    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
-		    0644);
+		    s->mode);
 	if (fd < 0 && errno == ENXIO && S_ISFIFO(st.st_mode))
 		return refuse(s, "nobody reads this FIFO; start its reader first", -ENXIO);
 	if (fd < 0 || fstat(fd, &st))
@@ -249,4 +250,17 @@ const char *gp_sink_reason(const struct gp_sink *s, int error)
 	default:
 		return strerror(-error);
 	}
+}
+
+const char *gp_sink_place(const struct gp_sink *s)
+{
+	return s->path ?: "standard output";
+}
+
+void gp_sink_report(const struct gp_sink *s, const char *name, int before, int error)
+{
+	if (error && !before)
+		gp_error("output %s to %s: %s", name, gp_sink_place(s), gp_sink_reason(s, error));
+	if (!error && before)
+		gp_info("output %s to %s: works again", name, gp_sink_place(s));
 }

@@ -16,6 +16,7 @@
 struct gp_sink {
 	const char *path; /* NULL: standard output. Not owned */
 	int fd;		  /* -1: not open */
+	mode_t mode;	  /* of a file that it makes: 0644 unless set to another before */
 	bool is_regular;
 	bool is_stalled; /* kept us waiting in vain: not waited for again until it is read */
 	dev_t device;
@@ -53,5 +54,14 @@ int gp_sink_flush(struct gp_sink *s);
 
 /* Why the call that returned `error` failed, for people. Holds until the next call. */
 const char *gp_sink_reason(const struct gp_sink *s, int error);
+
+/* Where it is, for people. */
+const char *gp_sink_place(const struct gp_sink *s);
+
+/*
+ * Says that the output called `name` fails, or works again, where `error` (0, or -errno of the last
+ * attempt) differs in that from the attempt `before` it.
+ */
+void gp_sink_report(const struct gp_sink *s, const char *name, int before, int error);
 
 #endif

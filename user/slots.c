@@ -59,12 +59,11 @@ static void fill_other_endpoint(struct gp_slots *s, uint32_t slot, enum gp_role 
 		gp_slots_endpoint_record(s, slot, shard)->ref = info->ref;
 }
 
-static int fill_listeners(struct gp_slots *s)
+/* All places are free, but for place 0, which is nobody's. */
+static int fill_places(const struct bpf_map *free_places)
 {
-	uint32_t places = bpf_map__max_entries(s->bpf->maps.listener_slots);
-
-	for (uint32_t place = 1; place < places; place++)
-		if (push(s->bpf->maps.listener_slots, place))
+	for (uint32_t place = 1; place < bpf_map__max_entries(free_places); place++)
+		if (push(free_places, place))
 			return -errno;
 	return 0;
 }
@@ -109,7 +108,9 @@ int gp_slots_new(struct gp_slots **out, struct goldpan_bpf *bpf, const struct gp
 	s->first_client = cfg->max_endpoints - cfg->max_endpoints / 4;
 	err = map_arrays(s);
 	if (!err)
-		err = fill_listeners(s);
+		err = fill_places(bpf->maps.listener_slots);
+	if (!err)
+		err = fill_places(bpf->maps.edge_slots);
 	if (!err)
 		err = fill(s);
 	if (err)

@@ -25,6 +25,7 @@ void gp_snapshot_free(struct gp_snapshot **s)
 		return;
 	free((*s)->endpoint);
 	free((*s)->service);
+	free((*s)->edge);
 	free((*s)->host.cpu);
 	free((*s)->self.program);
 	free((*s)->self.map);
@@ -93,6 +94,17 @@ struct gp_service *gp_snapshot_add_service(struct gp_snapshot *s)
 	return service;
 }
 
+struct gp_edge *gp_snapshot_add_edge(struct gp_snapshot *s)
+{
+	struct gp_edge *edge;
+
+	if (reserve(&s->edge, s->edges, 1, sizeof(*s->edge)))
+		return NULL;
+	edge = &s->edge[s->edges++];
+	memset(edge, 0, sizeof(*edge));
+	return edge;
+}
+
 const struct gp_service *gp_snapshot_find_service(const struct gp_snapshot *s, const char *name)
 {
 	for (size_t i = 0; i < s->services; i++)
@@ -107,7 +119,7 @@ bool gp_endpoint_is_quiet(const struct gp_endpoint *e)
 		       gp_hist_count(&e->setup.hist) | e->in_flight | e->bytes_in | e->bytes_out |
 		       e->opened | e->closed | e->active | e->streams | e->handed_over |
 		       e->retransmits | e->resets_sent | e->resets_received | e->accept_queue |
-		       e->unread_bytes;
+		       e->unread_bytes | e->overflows;
 
 	for (size_t i = 0; i < GP_ERROR_COUNT; i++)
 		any |= e->errors[i];
@@ -158,6 +170,25 @@ static int compare_services(const void *a, const void *b)
 	return compare_text(x->names.service, y->names.service);
 }
 
+static int compare_edges(const void *a, const void *b)
+{
+	const struct gp_edge *x = *(const struct gp_edge *const *)a;
+	const struct gp_edge *y = *(const struct gp_edge *const *)b;
+	int order = compare_text(x->from, y->from);
+
+	if (order == 0)
+		order = (int)x->from_port - (int)y->from_port;
+	if (order == 0)
+		order = (int)x->from_protocol - (int)y->from_protocol;
+	if (order == 0)
+		order = compare_text(x->to, y->to);
+	if (order == 0)
+		order = compare_text(x->address, y->address);
+	if (order == 0)
+		order = (int)x->port - (int)y->port;
+	return order ? order : (int)x->protocol - (int)y->protocol;
+}
+
 /* The addresses of `count` records of `size` bytes, sorted; to be freed. NULL: out of memory. */
 static void **index_of(void *records, size_t count, size_t size,
 		       int (*compare)(const void *, const void *))
@@ -202,6 +233,7 @@ static void add_endpoint(struct gp_endpoint *to, const struct gp_endpoint *from)
 	to->retransmits += from->retransmits;
 	to->resets_sent += from->resets_sent;
 	to->resets_received += from->resets_received;
+	to->overflows += from->overflows;
 }
 
 /* An endpoint that the later snapshot does not have was quiet there: nothing was open. */
@@ -213,6 +245,14 @@ static void clear_endpoint_gauges(struct gp_endpoint *e)
 	e->rtt_ns = e->rtt_count = e->rtt_min_ns = 0;
 }
 
+static void add_pressure(struct gp_pressure *to, const struct gp_pressure *from)
+{
+	for (size_t i = 0; i < GP_PRESSURE_COUNT; i++) {
+		to->has[i] |= from->has[i];
+		to->ns[i] += from->ns[i];
+	}
+}
+
 static void add_service(struct gp_service *to, const struct gp_service *from)
 {
 	to->has_sched |= from->has_sched;
@@ -221,6 +261,17 @@ static void add_service(struct gp_service *to, const struct gp_service *from)
 	to->io_ns += from->io_ns;
 	to->voluntary += from->voluntary;
 	to->involuntary += from->involuntary;
+	to->has_throttled |= from->has_throttled;
+	to->throttled_ns += from->throttled_ns;
+	to->throttled_periods += from->throttled_periods;
+	add_pressure(&to->pressure, &from->pressure);
+}
+
+static void add_edge(struct gp_edge *to, const struct gp_edge *from)
+{
+	to->calls += from->calls;
+	to->errors += from->errors;
+	to->ns += from->ns;
 }
 
 static void copy_names(struct gp_snapshot *s, struct gp_names *names, bool *failed)
@@ -236,14 +287,15 @@ static void copy_names(struct gp_snapshot *s, struct gp_names *names, bool *fail
  * nothing can fail any more.
  */
 struct addition {
-	void **endpoints, **services; /* indexes of the records of `s` */
-	size_t new_endpoints, new_services, new_programs;
+	void **endpoints, **services, **edges; /* indexes of the records of `s` */
+	size_t new_endpoints, new_services, new_edges, new_programs;
 };
 
 static void free_addition(struct addition *a)
 {
 	free(a->endpoints);
 	free(a->services);
+	free(a->edges);
 }
 
 static struct gp_program *find_program(const struct gp_self *self, const char *name)
@@ -261,6 +313,7 @@ static int make_room(struct gp_snapshot *s, const struct gp_snapshot *older, str
 
 	if (reserve(&s->endpoint, s->endpoints, older->endpoints, sizeof(*s->endpoint)) ||
 	    reserve(&s->service, s->services, older->services, sizeof(*s->service)) ||
+	    reserve(&s->edge, s->edges, older->edges, sizeof(*s->edge)) ||
 	    reserve(&s->self.program, 0, s->self.programs + older->self.programs,
 		    sizeof(*s->self.program)))
 		return -ENOMEM;
@@ -272,7 +325,8 @@ static int make_room(struct gp_snapshot *s, const struct gp_snapshot *older, str
 	}
 	a->endpoints = index_of(s->endpoint, s->endpoints, sizeof(*s->endpoint), compare_endpoints);
 	a->services = index_of(s->service, s->services, sizeof(*s->service), compare_services);
-	return a->endpoints && a->services ? 0 : -ENOMEM;
+	a->edges = index_of(s->edge, s->edges, sizeof(*s->edge), compare_edges);
+	return a->endpoints && a->services && a->edges ? 0 : -ENOMEM;
 }
 
 static int copy_new(struct gp_snapshot *s, const struct gp_snapshot *older, struct addition *a)
@@ -299,6 +353,17 @@ static int copy_new(struct gp_snapshot *s, const struct gp_snapshot *older, stru
 		copy_names(s, &copy->names, &failed);
 		a->new_services++;
 	}
+	for (size_t i = 0; i < older->edges; i++) {
+		struct gp_edge *copy = &s->edge[s->edges + a->new_edges];
+
+		if (find(a->edges, s->edges, &older->edge[i], compare_edges))
+			continue;
+		*copy = older->edge[i];
+		copy->from = gp_snapshot_string(s, copy->from, &failed);
+		copy->to = gp_snapshot_string(s, copy->to, &failed);
+		copy->address = gp_snapshot_string(s, copy->address, &failed);
+		a->new_edges++;
+	}
 	for (size_t i = 0; i < older->self.programs; i++)
 		if (!find_program(&s->self, older->self.program[i].name))
 			s->self.program[s->self.programs + a->new_programs++] =
@@ -310,11 +375,20 @@ static void add_host(struct gp_host *to, const struct gp_host *from)
 {
 	to->has_sched |= from->has_sched;
 	gp_distribution_add(&to->runqueue, &from->runqueue);
+	add_pressure(&to->pressure, &from->pressure);
+	to->has_listen |= from->has_listen;
+	to->listen_drops += from->listen_drops;
+	to->listen_overflows += from->listen_overflows;
+	to->has_retransmits |= from->has_retransmits;
+	to->retransmits += from->retransmits;
 	for (; to->cpus < from->cpus; to->cpus++)
 		to->cpu[to->cpus] = (struct gp_cpu){};
 	for (size_t i = 0; i < from->cpus; i++) {
 		to->cpu[i].busy_ns += from->cpu[i].busy_ns;
 		to->cpu[i].idle_ns += from->cpu[i].idle_ns;
+		to->cpu[i].waited_ns += from->cpu[i].waited_ns;
+		if (from->cpu[i].waiting_max > to->cpu[i].waiting_max)
+			to->cpu[i].waiting_max = from->cpu[i].waiting_max;
 	}
 }
 
@@ -355,10 +429,17 @@ int gp_snapshot_prepend(struct gp_snapshot *s, const struct gp_snapshot *older)
 		if (same)
 			add_service(same, &older->service[i]);
 	}
+	for (size_t i = 0; i < older->edges; i++) {
+		struct gp_edge *same = find(a.edges, s->edges, &older->edge[i], compare_edges);
+
+		if (same)
+			add_edge(same, &older->edge[i]);
+	}
 	add_host(&s->host, &older->host);
 	add_self(&s->self, &older->self);
 	s->endpoints += a.new_endpoints;
 	s->services += a.new_services;
+	s->edges += a.new_edges;
 	s->self.programs += a.new_programs;
 	s->interval_ns += older->interval_ns;
 	return 0;

@@ -54,7 +54,24 @@ struct gp_endpoint {
 	uint64_t retransmits, resets_sent, resets_received;
 	uint64_t rtt_ns, rtt_count, rtt_min_ns; /* smoothed RTT of the connections open now */
 	uint64_t accept_queue, accept_limit, listeners;
+	uint64_t overflows; /* connections that found no room in the accept queue */
 	uint64_t unread_bytes;
+};
+
+/* Pressure (PSI): what was stalled for want of it, and whether some or all tasks were. */
+enum gp_pressure_kind {
+	GP_PRESSURE_CPU_SOME,
+	GP_PRESSURE_CPU_FULL,
+	GP_PRESSURE_MEMORY_SOME,
+	GP_PRESSURE_MEMORY_FULL,
+	GP_PRESSURE_IO_SOME,
+	GP_PRESSURE_IO_FULL,
+	GP_PRESSURE_COUNT,
+};
+
+struct gp_pressure {
+	bool has[GP_PRESSURE_COUNT];
+	uint64_t ns[GP_PRESSURE_COUNT]; /* stalled, in the interval */
 };
 
 struct gp_service {
@@ -65,10 +82,30 @@ struct gp_service {
 	struct gp_distribution runqueue;
 	uint64_t cpu_ns, io_ns;
 	uint64_t voluntary, involuntary;
+	/* Of its control groups: cgroup_stats.h says which, and how several are added. */
+	bool is_unlimited;  /* one of them has no CPU limit: so the service has none */
+	double limit_cores; /* gauge, of the others; 0: none is known */
+	bool has_throttled;
+	uint64_t throttled_ns, throttled_periods;
+	struct gp_pressure pressure;
+};
+
+/* Who calls whom, on whose behalf. Counts of the interval. */
+struct gp_edge {
+	const char *from; /* the service whose exchange it was for; NULL: on nobody's behalf */
+	uint16_t from_port;
+	enum gp_protocol from_protocol;
+	const char *to;	     /* the service called, if it is on this host; NULL: not known */
+	const char *address; /* "other" for a service's `other` */
+	uint16_t port;
+	enum gp_protocol protocol;
+	uint64_t calls, errors, ns;
 };
 
 struct gp_cpu {
 	uint64_t busy_ns, idle_ns; /* of the interval */
+	uint64_t waited_ns;   /* of threads until they ran here: over the time, the average queue */
+	uint64_t waiting_max; /* most threads seen waiting at once */
 };
 
 struct gp_host {
@@ -76,6 +113,11 @@ struct gp_host {
 	size_t cpus;
 	struct gp_cpu *cpu; /* `cpus` of them */
 	struct gp_distribution runqueue;
+	struct gp_pressure pressure;
+	bool has_listen, has_retransmits;
+	uint64_t listen_drops; /* connections that a listener had to drop, for whatever reason */
+	uint64_t listen_overflows; /* those of them for which its accept queue was full */
+	uint64_t retransmits;	   /* TCP segments */
 };
 
 struct gp_program {
@@ -123,7 +165,8 @@ struct gp_snapshot {
 	const struct gp_meta *meta; /* not owned */
 	struct timespec time;	    /* end of the interval, CLOCK_REALTIME */
 	uint64_t interval_ns;
-	size_t endpoints, services;
+	size_t endpoints, services, edges;
+	struct gp_edge *edge;
 	struct gp_endpoint *endpoint; /* only those on which something happened or is open */
 	struct gp_service *service;
 	struct gp_host host;
@@ -141,10 +184,11 @@ const char *gp_snapshot_string(struct gp_snapshot *s, const char *text, bool *fa
 
 /*
  * Room for one more, zeroed. NULL when out of memory. The pointer holds until the next call. The
- * two arrays grow in no other way; those of `host` and `self` are allocated by who fills them.
+ * three arrays grow in no other way; those of `host` and `self` are allocated by who fills them.
  */
 struct gp_endpoint *gp_snapshot_add_endpoint(struct gp_snapshot *s);
 struct gp_service *gp_snapshot_add_service(struct gp_snapshot *s);
+struct gp_edge *gp_snapshot_add_edge(struct gp_snapshot *s);
 
 /* The service of this name, or NULL. */
 const struct gp_service *gp_snapshot_find_service(const struct gp_snapshot *s, const char *name);

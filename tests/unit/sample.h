@@ -88,6 +88,24 @@ static inline struct gp_service *sample_service(struct gp_snapshot *s, const cha
 	return service;
 }
 
+/* Calls of `from` (NULL: on nobody's behalf), from port 80, of `to` at `address`, port 6379. */
+static inline struct gp_edge *sample_edge(struct gp_snapshot *s, const char *from, const char *to,
+					  const char *address, uint64_t calls)
+{
+	struct gp_edge *edge = gp_snapshot_add_edge(s);
+
+	if (!edge)
+		abort();
+	edge->from = sample_text(s, from);
+	edge->from_port = from ? 80 : 0;
+	edge->to = sample_text(s, to);
+	edge->address = sample_text(s, address);
+	edge->port = 6379;
+	edge->calls = calls;
+	edge->ns = calls * MS;
+	return edge;
+}
+
 static inline void sample_value(struct gp_distribution *d, uint64_t ns)
 {
 	d->hist.slots[gp_hist_slot(ns)]++;

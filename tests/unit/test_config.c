@@ -20,7 +20,7 @@
 static int parse(struct gp_config **cfg, const char *line, struct capture *c)
 {
 	gp_auto(gp_free) char *copy = strdup(line);
-	const char *argv[32] = {"goldpan"};
+	const char *argv[48] = {"goldpan"};
 	int argc = 1, rc;
 	char *save;
 
@@ -56,6 +56,8 @@ static void test_defaults(void **state)
 	assert_null(cfg->output[0].path);
 	assert_int_equal(cfg->services + cfg->excludes + cfg->ports, 0);
 	assert_false(cfg->no_sched || cfg->no_client);
+	assert_int_equal(cfg->slow_ns, 0);
+	assert_null(cfg->events);
 	assert_int_equal(cfg->verbosity, 0);
 	assert_int_equal(cfg->max_endpoints, 1024);
 	assert_int_equal(cfg->max_services, 512);
@@ -69,7 +71,8 @@ static void test_everything(void **state)
 	gp_auto(gp_config_free) struct gp_config *cfg = parse_good(
 		"run -i 250ms --duration=1.5m -o json:/var/log/a:b.json --output table -s nginx* "
 		"--service redis -x ssh? -p 80 --port 8000-8999 -p 1-65535 --no-sched --no-client "
-		"-v --max-endpoints 8 --max-services=4096 --max-operations 64 --max-threads 1025");
+		"-v --max-endpoints 8 --max-services=4096 --max-operations 64 --max-threads 1025 "
+		"--slow 250ms --events /not/this --events=/var/log/e:1");
 
 	assert_int_equal(cfg->command, GP_COMMAND_RUN);
 	assert_int_equal(cfg->interval_ns, 250 * MS);
@@ -93,6 +96,8 @@ static void test_everything(void **state)
 	assert_int_equal(cfg->port[2].last, 65535);
 	assert_true(cfg->no_sched && cfg->no_client);
 	assert_int_equal(cfg->verbosity, 1);
+	assert_int_equal(cfg->slow_ns, 250 * MS);
+	assert_string_equal(cfg->events, "/var/log/e:1");
 	assert_int_equal(cfg->max_endpoints, 8);
 	assert_int_equal(cfg->max_services, 4096);
 	assert_int_equal(cfg->max_operations, 64);
@@ -127,6 +132,9 @@ static const struct {
 	ROW("--max-threads 1024", max_threads, 1024),
 	ROW("--max-threads 524289", max_threads, 1048576),
 	ROW("--max-threads 1048576", max_threads, 1048576),
+	ROW("--events /a", slow_ns, 0),
+	ROW("--events a -o json:b", slow_ns, 0),
+	ROW("--events a --slow 1", slow_ns, S),
 	ROW("-x -o", excludes, 1), /* a pattern may begin as an option does */
 #undef ROW
 };
@@ -192,6 +200,13 @@ static const struct {
 	{"--max-threads 0x1000", "--max-threads", "'0x1000'", "from 1024 to 1048576"},
 	{"--max-threads 2048k", "--max-threads", "'2048k'", "from 1024 to 1048576"},
 	{"--max-threads", "--max-threads", "no argument", "from 1024 to 1048576"},
+	{"--slow 0 --events a", "--slow", "'0'", "above 0"},
+	{"--slow soon --events a", "--slow", "'soon'", "250ms"},
+	{"--slow", "--slow", "no argument", "250ms"},
+	{"--slow 5ms", "--slow", "a file", "--events PATH"},
+	{"--events _", "--events", "''", "a path"},
+	{"--events", "--events", "no argument", "a path"},
+	{"--events /a -o json:/a", "--events", "'/a'", "a place of its own"},
 	{"--intervall 5", "--intervall", "no option", "goldpan --help"},
 	{"-Z", "-Z", "no option", "goldpan --help"},
 	{"--no-sched=1", "--no-sched=1", "no argument", ""},
@@ -237,7 +252,7 @@ static void test_no_name(void **state)
 
 static void test_free_twice(void **state)
 {
-	struct gp_config *cfg = parse_good("-o json:/a -s b -x c -p 1");
+	struct gp_config *cfg = parse_good("-o json:/a -s b -x c -p 1 --events e");
 
 	gp_config_free(&cfg);
 	assert_null(cfg);

@@ -120,20 +120,25 @@ static void test_without_scheduler(void **state)
 	assert_int_equal(count_at(line, "cpus"), 2);
 	assert_null_at(line, "cpu");
 	assert_null_at(line, "runqueue_s");
+	assert_null_at(line, "runqueue_length");
 	json_decref(lines);
 }
 
 static void test_host(void **state)
 {
 	gp_auto(gp_snapshot_free) struct gp_snapshot *s = sample_new();
-	json_t *lines, *line;
+	json_t *lines, *line, *each;
 
 	sample_value(&s->host.runqueue, 3000);
+	s->host.cpu[0].waited_ns = 15 * SECOND;
+	s->host.cpu[0].waiting_max = 9;
+	s->host.cpu[1].waited_ns = 5 * SECOND;
+	s->host.cpu[1].waiting_max = 4;
 	lines = export(s);
 	line = record_of(lines, "host", 0);
 	check_common(line);
 	assert_keys(line, COMMON "cpus cpu runqueue_length runqueue_s pressure_s listen_drops "
-				 "retransmits");
+				 "listen_overflows retransmits");
 	assert_int_equal(ns_at(line, "cpu.seconds"), 10 * SECOND);
 	assert_true(json_number_value(at(line, "cpu.busy")) == 0.5);
 	assert_int_equal(json_array_size(at(line, "cpu.each")), 2);
@@ -141,10 +146,51 @@ static void test_host(void **state)
 	assert_true(json_number_value(at(json_array_get(at(line, "cpu.each"), 0), "busy")) == 0.8);
 	assert_keys(at(line, "runqueue_s"), QUANTILES " histogram");
 	check_histogram(at(line, "runqueue_s.histogram"), 1);
-	assert_null_at(line, "runqueue_length");
+	assert_true(json_number_value(at(line, "runqueue_length.avg")) == 2);
+	assert_int_equal(count_at(line, "runqueue_length.max"), 9);
+	each = json_array_get(at(line, "runqueue_length.each"), 1);
+	assert_true(json_number_value(at(each, "avg")) == 0.5);
+	assert_int_equal(count_at(each, "max"), 4);
 	assert_null_at(line, "pressure_s");
 	assert_null_at(line, "listen_drops");
+	assert_null_at(line, "listen_overflows");
 	assert_null_at(line, "retransmits");
+	json_decref(lines);
+}
+
+static void test_edges(void **state)
+{
+	gp_auto(gp_snapshot_free) struct gp_snapshot *s = sample_new();
+	json_t *lines, *line;
+
+	sample_edge(s, "ng\ninx", "redis", "127.0.0.1", 5)->errors = 2;
+	sample_edge(s, "quiet", NULL, "127.0.0.1", 0);
+	sample_edge(s, NULL, NULL, "other", 1)->port = 0;
+	lines = export(s);
+	line = record_of(lines, "edge", 0);
+	check_common(line);
+	assert_keys(line, COMMON "service port protocol to calls errors seconds");
+	assert_text_at(line, "service", "ng" BAD "inx");
+	assert_int_equal(count_at(line, "port"), 80);
+	assert_text_at(line, "protocol", "unknown");
+	assert_keys(at(line, "to"), "service address port protocol");
+	assert_text_at(line, "to.service", "redis");
+	assert_text_at(line, "to.address", "127.0.0.1");
+	assert_int_equal(count_at(line, "to.port"), 6379);
+	assert_text_at(line, "to.protocol", "unknown");
+	assert_int_equal(count_at(line, "calls"), 5);
+	assert_int_equal(count_at(line, "errors"), 2);
+	assert_int_equal(ns_at(line, "seconds"), 5 * MS);
+
+	line = record_of(lines, "edge", 1);
+	assert_null_at(line, "service");
+	assert_null_at(line, "port");
+	assert_null_at(line, "protocol");
+	assert_null_at(line, "to.service");
+	assert_text_at(line, "to.address", "other");
+	assert_null_at(line, "to.port");
+	assert_text_at(line, "to.protocol", "unknown");
+	assert_null(record_of(lines, "edge", 2));
 	json_decref(lines);
 }
 
@@ -211,7 +257,7 @@ int main(void)
 		cmocka_unit_test(test_meta),	  cmocka_unit_test(test_names_are_clean),
 		cmocka_unit_test(test_service),	  cmocka_unit_test(test_without_scheduler),
 		cmocka_unit_test(test_host),	  cmocka_unit_test(test_self),
-		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_full_disk), cmocka_unit_test(test_edges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -277,14 +277,55 @@ static void test_adding(void **state)
 	assert_int_equal(a.max_ns, max);
 }
 
+/* Of every bucket, the least value is one that falls into it, and the one below does not. */
+static void test_settling(void **state)
+{
+	double ns;
+
+	for (unsigned int slot = 1; slot < GP_HIST_SLOTS; slot++) {
+		struct gp_distribution d = {};
+
+		d.hist.slots[GP_HIST_UNDERFLOW] = 1;
+		d.hist.slots[slot] = 1;
+		gp_distribution_settle(&d);
+		assert_int_equal(gp_hist_slot(d.max_ns), slot);
+		assert_int_equal(gp_hist_slot(d.max_ns - 1), slot - 1);
+		assert_true(gp_distribution_quantile(&d, 1, &ns));
+		assert_int_equal(gp_hist_slot((uint64_t)ns), slot);
+	}
+}
+
+static void test_settling_keeps_what_is_known(void **state)
+{
+	struct gp_distribution d = {};
+
+	gp_distribution_settle(&d);
+	assert_int_equal(d.max_ns, 0);
+	record(&d, 3);
+	gp_distribution_settle(&d);
+	assert_int_equal(d.max_ns, 3);
+	record(&d, 1234567);
+	gp_distribution_settle(&d);
+	assert_int_equal(d.max_ns, 1234567);
+	d.max_ns = 5000000; /* of a value that is counted in the next interval */
+	gp_distribution_settle(&d);
+	assert_int_equal(d.max_ns, 5000000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_boundary), cmocka_unit_test(test_extremes),
-		cmocka_unit_test(test_values_between), cmocka_unit_test(test_slot_ends),
-		cmocka_unit_test(test_bands),	       cmocka_unit_test(test_quantiles_of_samples),
-		cmocka_unit_test(test_ranks),	       cmocka_unit_test(test_quantiles_at_the_ends),
+		cmocka_unit_test(test_every_boundary),
+		cmocka_unit_test(test_extremes),
+		cmocka_unit_test(test_values_between),
+		cmocka_unit_test(test_slot_ends),
+		cmocka_unit_test(test_bands),
+		cmocka_unit_test(test_quantiles_of_samples),
+		cmocka_unit_test(test_ranks),
+		cmocka_unit_test(test_quantiles_at_the_ends),
 		cmocka_unit_test(test_adding),
+		cmocka_unit_test(test_settling),
+		cmocka_unit_test(test_settling_keeps_what_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,6 +97,8 @@ static void fill_server(struct gp_endpoint *e)
 	e->accept_limit = 128;
 	e->listeners = 1;
 	e->unread_bytes = 99;
+	e->overflows = 5;
+	sample_value(&e->setup, 7 * MS);
 }
 
 static void test_server(void **state)
@@ -140,8 +142,10 @@ static void test_server(void **state)
 	assert_keys(at(e, "accept_queue"), "length limit overflows wait_s");
 	assert_int_equal(count_at(e, "accept_queue.length"), 4);
 	assert_int_equal(count_at(e, "accept_queue.limit"), 128);
-	assert_null_at(e, "accept_queue.overflows");
-	assert_null_at(e, "accept_queue.wait_s");
+	assert_int_equal(count_at(e, "accept_queue.overflows"), 5);
+	check_quantiles(at(e, "accept_queue.wait_s"), 1);
+	check_histogram(at(e, "accept_queue.wait_s.histogram"), 1);
+	assert_int_equal(ns_at(e, "accept_queue.wait_s.sum"), 7 * MS);
 	assert_int_equal(count_at(e, "unread_bytes"), 99);
 	json_decref(lines);
 }

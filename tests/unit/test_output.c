@@ -21,8 +21,7 @@
 #include "sample.h"
 #include "scratch.h"
 
-/* One second, in which `requests` of 3 ms ended at nginx:8080, and `active` connections are open.
- */
+/* One second, in which `requests` of 3 ms ended at nginx:8080; `active` connections are open. */
 static struct gp_snapshot *second(uint64_t requests, uint64_t active)
 {
 	struct gp_snapshot *s = sample_new();
@@ -375,6 +374,7 @@ static void test_copy(void **state)
 
 	e->in_flight = e->oldest_ns = e->unread_bytes = e->rtt_ns = e->rtt_count = 5;
 	sample_service(s, "redis", 7)->pid = 4711;
+	sample_edge(s, "nginx", "redis", "192.0.2.1", 5)->errors = 2;
 	s->self = (struct gp_self){
 		.has_programs = true, .programs = 1, .maps = 1, .cpu_ns = 8, .rss_bytes = 9};
 	s->self.map = malloc(sizeof(map));

@@ -160,6 +160,27 @@ static void test_appends(void **state)
 	umask(mask);
 }
 
+/* Only a file that is made gets the mode: another one's is left as it was. */
+static void test_mode(void **state)
+{
+	gp_auto(gp_free) char *path = strdup(scratch_path("private"));
+	mode_t mask = umask(022);
+	struct gp_sink s;
+	struct stat st;
+
+	gp_sink_init(&s, path);
+	s.mode = 0600;
+	assert_int_equal(gp_sink_open(&s), 0);
+	assert_int_equal(fstat(s.fd, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(chmod(path, 0640), 0);
+	assert_int_equal(gp_sink_open(&s), 0);
+	assert_int_equal(fstat(s.fd, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	gp_sink_close(&s);
+	umask(mask);
+}
+
 /* In a directory such as /tmp, and by a path without any. */
 static void test_sticky_and_relative(void **state)
 {
@@ -384,6 +405,7 @@ int main(void)
 		cmocka_unit_test(test_not_permitted),
 		cmocka_unit_test(test_link_race),
 		cmocka_unit_test(test_appends),
+		cmocka_unit_test(test_mode),
 		cmocka_unit_test(test_sticky_and_relative),
 		cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_cut_off),

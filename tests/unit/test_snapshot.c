@@ -54,12 +54,16 @@ static void test_growing(void **state)
 			assert_int_equal(e->duration.hist.slots[at], 0);
 		memset(&e->duration, 0xff, sizeof(e->duration));
 		sample_service(s, "b", i);
+		sample_edge(s, NULL, NULL, "c", i);
 	}
 	assert_int_equal(s->endpoints, 1500);
 	assert_int_equal(s->services, 1500);
+	assert_int_equal(s->edges, 1500);
 	for (int i = 0; i < 1500; i++) {
 		assert_int_equal(s->endpoint[i].port, i);
 		assert_int_equal(s->service[i].cpu_ns, i);
+		assert_int_equal(s->edge[i].calls, i);
+		assert_int_equal(s->edge[i].errors, 0);
 	}
 }
 
@@ -93,6 +97,7 @@ static void test_quiet(void **state)
 		offsetof(struct gp_endpoint, resets_received),
 		offsetof(struct gp_endpoint, accept_queue),
 		offsetof(struct gp_endpoint, unread_bytes),
+		offsetof(struct gp_endpoint, overflows),
 		offsetof(struct gp_endpoint, duration.hist.slots[GP_HIST_OVERFLOW]),
 		offsetof(struct gp_endpoint, first_byte.hist.slots[0]),
 		offsetof(struct gp_endpoint, setup.hist.slots[100]),
@@ -144,6 +149,7 @@ static struct gp_endpoint *add_server(struct gp_snapshot *s, uint16_t port, uint
 	e->retransmits = 9 * n;
 	e->resets_sent = 10 * n;
 	e->resets_received = 11 * n;
+	e->overflows = 12 * n;
 	sample_value(&e->setup, n * SECOND);
 	e->requests_total = 1000 + n;
 	e->in_flight = 100 * n;
@@ -172,6 +178,7 @@ static void check_counts(const struct gp_endpoint *e, uint64_t n)
 	assert_int_equal(e->retransmits, 9 * n);
 	assert_int_equal(e->resets_sent, 10 * n);
 	assert_int_equal(e->resets_received, 11 * n);
+	assert_int_equal(e->overflows, 12 * n);
 }
 
 static void check_gauges(const struct gp_endpoint *e, uint64_t n)
@@ -304,6 +311,56 @@ static void test_prepend_services(void **state)
 	assert_true(s->service[1].has_sched);
 }
 
+static void test_prepend_edges(void **state)
+{
+	gp_auto(gp_snapshot_free) struct gp_snapshot *s = sample_new(), *older = sample_new();
+
+	sample_edge(s, "nginx", NULL, "10.0.0.1", 5)->errors = 1;
+	sample_edge(s, NULL, "redis", "127.0.0.1", 6);
+	sample_edge(older, "nginx", "api", "10.0.0.2", 7)->errors = 3;
+	sample_edge(older, NULL, "redis", "127.0.0.1", 8);
+	sample_edge(older, "nginx", NULL, "10.0.0.1", 9)->errors = 2;
+	assert_int_equal(gp_snapshot_prepend(s, older), 0);
+	gp_snapshot_free(&older);
+	assert_int_equal(s->edges, 3);
+	assert_int_equal(s->edge[0].calls, 14);
+	assert_int_equal(s->edge[0].errors, 3);
+	assert_int_equal(s->edge[0].ns, 14 * MS);
+	assert_int_equal(s->edge[1].calls, 14);
+	assert_int_equal(s->edge[1].errors, 0);
+	assert_int_equal(s->edge[2].calls, 7);
+	assert_int_equal(s->edge[2].errors, 3);
+	assert_int_equal(s->edge[2].ns, 7 * MS);
+	assert_int_equal(s->edge[2].from_port, 80);
+	assert_int_equal(s->edge[2].port, 6379);
+	assert_string_equal(s->edge[2].from, "nginx");
+	assert_string_equal(s->edge[2].to, "api");
+	assert_string_equal(s->edge[2].address, "10.0.0.2");
+}
+
+/* Each field of what tells edges apart, one at a time. */
+static void test_prepend_tells_edges_apart(void **state)
+{
+	gp_auto(gp_snapshot_free) struct gp_snapshot *s = sample_new(), *older = sample_new();
+
+	sample_edge(s, "a", "b", "c", 1);
+	sample_edge(older, NULL, "b", "c", 1)->from_port = 80;
+	sample_edge(older, "a", NULL, "c", 1);
+	sample_edge(older, "x", "b", "c", 1);
+	sample_edge(older, "a", "x", "c", 1);
+	sample_edge(older, "a", "b", "x", 1);
+	sample_edge(older, "a", "b", "c", 1)->from_port = 81;
+	sample_edge(older, "a", "b", "c", 1)->port = 6380;
+	sample_edge(older, "a", "b", "c", 1)->from_protocol = GP_PROTOCOL_COUNT;
+	sample_edge(older, "a", "b", "c", 1)->protocol = GP_PROTOCOL_COUNT;
+	for (int i = 1; i <= 2; i++) {
+		assert_int_equal(gp_snapshot_prepend(s, older), 0);
+		assert_int_equal(s->edges, 10);
+		assert_int_equal(s->edge[0].calls, 1);
+		assert_int_equal(s->edge[9].calls, i);
+	}
+}
+
 static void add_program(struct gp_snapshot *s, const char *name, uint64_t runs)
 {
 	struct gp_self *self = &s->self;
@@ -323,6 +380,10 @@ static void test_prepend_host_and_self(void **state)
 	s->host.cpus = 1; /* one came or went */
 	sample_value(&s->host.runqueue, MS);
 	sample_value(&older->host.runqueue, 2 * MS);
+	s->host.cpu[0].waited_ns = 5;
+	s->host.cpu[0].waiting_max = 2;
+	older->host.cpu[0].waited_ns = 50;
+	older->host.cpu[0].waiting_max = 7;
 	add_program(s, "arrive_tp", 1);
 	add_program(older, "receive_tp", 5);
 	add_program(older, "arrive_tp", 7);
@@ -338,6 +399,8 @@ static void test_prepend_host_and_self(void **state)
 	assert_int_equal(s->host.cpus, 2);
 	assert_int_equal(s->host.cpu[0].busy_ns, 16 * SECOND);
 	assert_int_equal(s->host.cpu[0].idle_ns, 4 * SECOND);
+	assert_int_equal(s->host.cpu[0].waited_ns, 55);
+	assert_int_equal(s->host.cpu[0].waiting_max, 7);
 	assert_int_equal(s->host.cpu[1].busy_ns, 2 * SECOND);
 	assert_int_equal(s->host.runqueue.sum_ns, 3 * MS);
 	assert_int_equal(s->self.programs, 2);
@@ -365,6 +428,8 @@ int main(void)
 		cmocka_unit_test(test_prepend_tells_endpoints_apart),
 		cmocka_unit_test(test_prepended_strings_live_on),
 		cmocka_unit_test(test_prepend_services),
+		cmocka_unit_test(test_prepend_edges),
+		cmocka_unit_test(test_prepend_tells_edges_apart),
 		cmocka_unit_test(test_prepend_host_and_self),
 	};
 

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The end of an exchange: what it stood for is counted, and told to user space if it was slow. */
+#ifndef GP_ENDING_BPF_H
+#define GP_ENDING_BPF_H
+
+#include "endpoint.bpf.h"
+#include "maps.bpf.h"
+#include "owner.bpf.h"
+#include "stage.bpf.h"
+#include "thread.bpf.h"
+
+/* An answered exchange, as it is counted. */
+struct gp_exchange {
+	__u32 endpoint; /* gp_ref */
+	__u32 flags;	/* of the connection */
+	__u64 start_ns, first_ns, last_ns;
+	struct gp_parts parts; /* of start to first; clients: none */
+};
+
+/*
+ * Counts an exchange. 0, or -1 if the slot belongs to somebody else by now, which is counted in
+ * stale_slots.
+ */
+int gp_exchange_count(struct gp_exchange *e);
+
+/* Counts an exchange that ended without a response. As gp_exchange_count. */
+int gp_exchange_abort(__u32 ref, __u32 flags);
+
+/* Counts a client's exchange at the edge from whoever made the call. 0, or -1, which is counted. */
+int gp_edge_count(struct gp_conn *c, __u64 duration_ns, bool failed);
+
+/* `state` is a phase and its marks. */
+static __always_inline __u64 gp_turn_next(__u64 turn, __u64 state)
+{
+	return ((turn & ~(GP_TURN_ONE - 1ULL)) + GP_TURN_ONE) | state;
+}
+
+static __always_inline enum gp_phase gp_phase(__u64 turn)
+{
+	return turn & GP_TURN_PHASE;
+}
+
+/* The answered exchange on `c`, whose last bytes were handed over or arrived at `last_ns`. */
+static __always_inline void gp_exchange_take(struct gp_exchange *e, const struct gp_conn *c,
+					     __u64 last_ns)
+{
+	e->endpoint = c->endpoint;
+	e->flags = c->flags;
+	e->start_ns = c->start_ns;
+	e->first_ns = c->first_ns;
+	e->last_ns = last_ns;
+	if (c->role == GP_ROLE_SERVER) {
+		e->parts = c->parts;
+		return;
+	}
+	__builtin_memset(&e->parts, 0, sizeof(e->parts));
+	e->parts.ns[GP_STAGE_UNATTRIBUTED] = e->first_ns - e->start_ns;
+}
+
+/* Whether the endpoint may have one more exemplar in this second. Racy: a few too many at worst. */
+static __always_inline bool gp_exemplar_due(__u32 endpoint, __u64 now)
+{
+	struct gp_endpoint_info *info = gp_endpoint_info(endpoint);
+	__u64 second = (now >> 30) << 16, seen; /* of 2^30 ns */
+
+	if (!info)
+		return false;
+	seen = info->exemplars;
+	if ((seen & ~0xffffULL) != second)
+		seen = second;
+	info->exemplars = seen + 1;
+	return (seen & 0xffff) < GP_EXEMPLARS_PER_S;
+}
+
+/* Sends an exchange to user space, within bounds; what is beyond is counted. */
+static __noinline int gp_exemplar(struct sock *sk, const struct gp_conn *c,
+				  const struct gp_exchange *e, __u32 reason)
+{
+	__u32 *peer;
+	struct gp_exemplar *x = NULL;
+	struct gp_thread *t;
+
+	if (gp_exemplar_due(e->endpoint, e->last_ns))
+		x = bpf_ringbuf_reserve(&exemplars, sizeof(*x), 0);
+	if (!x) {
+		gp_drop(GP_DROP_EXEMPLARS);
+		return 0;
+	}
+	__builtin_memset(x, 0, sizeof(*x));
+	x->start_ns = e->start_ns;
+	x->duration_ns = e->last_ns - e->start_ns;
+	x->first_byte_ns = e->first_ns - e->start_ns;
+	for (int i = 0; i < GP_STAGE_TRANSFER; i++)
+		x->stages_ns[i] = e->parts.ns[i];
+	x->stages_ns[GP_STAGE_TRANSFER] = e->last_ns - e->first_ns;
+	x->endpoint = e->endpoint;
+	x->reason = reason;
+	x->tid = c->reader;
+	t = c->reader ? gp_thread_find(c->reader) : NULL;
+	x->pid = t ? t->tgid : 0;
+	x->peer_port = bpf_ntohs(sk->__sk_common.skc_dport);
+	peer = (__u32 *)x->peer;
+	x->peer_is_v6 = !gp_is_v4(sk);
+	if (x->peer_is_v6)
+		for (int i = 0; i < 4; i++)
+			peer[i] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[i];
+	else
+		peer[0] = sk->__sk_common.skc_daddr;
+	x->downstream = c->role == GP_ROLE_SERVER ? c->longest : GP_SLOT_NONE;
+	bpf_ringbuf_submit(x, 0);
+	return 0;
+}
+
+/*
+ * Ends the answered exchange that `turn` stood for, moving on to `state`. Only one of those who try
+ * (the socket's events, the collector's iterator) succeeds. `e` was taken before.
+ */
+static __always_inline void gp_exchange_end(struct sock *sk, struct gp_conn *c, __u64 turn,
+					    __u64 state, struct gp_exchange *e)
+{
+	if (__sync_val_compare_and_swap(&c->turn, turn, gp_turn_next(turn, state)) != turn)
+		return;
+	if (gp_exchange_count(e))
+		c->service = GP_SLOT_NONE; /* found anew at the next receive or send */
+	if (c->role == GP_ROLE_CLIENT)
+		gp_edge_count(c, e->last_ns - e->start_ns, false);
+	if (gp_slow_ns && e->last_ns - e->start_ns >= gp_slow_ns)
+		gp_exemplar(sk, c, e, GP_REASON_SLOW);
+}
+
+/* Ends an exchange that began at `start_ns` and will have no response. */
+static __always_inline void gp_exchange_lost(struct sock *sk, struct gp_conn *c, __u64 start_ns)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct gp_exchange e = {
+		.endpoint = c->endpoint,
+		.start_ns = start_ns,
+		.first_ns = start_ns,
+		.last_ns = now,
+	};
+
+	if (c->role == GP_ROLE_CLIENT) {
+		if (c->caller)
+			gp_work_reply(c, now);
+		gp_edge_count(c, now - start_ns, true);
+	}
+	c->turn = gp_turn_next(c->turn, GP_PHASE_IDLE);
+	gp_exchange_abort(c->endpoint, c->flags);
+	if (gp_tell_failed)
+		gp_exemplar(sk, c, &e, GP_REASON_ABORTED);
+}
+
+/*
+ * Counts the exchange before the one that arrived, if that is still to be done. It is put off until
+ * the application reads: on its own CPU, where what it counts is at hand.
+ */
+static __always_inline void gp_exchange_end_previous(struct sock *sk, struct gp_conn *c, __u64 turn,
+						     __u64 state)
+{
+	struct gp_exchange e;
+
+	if (!(turn & GP_TURN_PREVIOUS))
+		return;
+	gp_exchange_take(&e, c, turn & GP_TURN_SETTLED ? c->settled_ns : c->last_ns);
+	gp_exchange_end(sk, c, turn, state, &e);
+}
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who a connection belongs to: its endpoint's key, and the task that receives or sends on it. */
+#ifndef GP_OWNER_BPF_H
+#define GP_OWNER_BPF_H
+
+#include "endpoint.bpf.h"
+#include "maps.bpf.h"
+#include "thread.bpf.h"
+
+/* The current task receives or sends on the connection: makes its service the owner. */
+int gp_conn_own_slow(struct gp_conn *c, struct gp_endpoint_key *key, struct gp_task_id *id);
+
+static __always_inline bool gp_is_v4(const struct sock *sk)
+{
+	const __u32 *a = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32;
+
+	if (sk->__sk_common.skc_family == AF_INET)
+		return true;
+	return !a[0] && !a[1] && a[2] == bpf_htonl(0xffff);
+}
+
+/* The key of the endpoint that connection `c` of socket `sk` belongs to, but for the service. */
+static __always_inline void gp_endpoint_key(struct gp_endpoint_key *key, const struct sock *sk,
+					    const struct gp_conn *c)
+{
+	__u32 *address = (__u32 *)key->address;
+
+	key->netns = c->netns;
+	key->port = c->port;
+	key->role = c->role;
+	if (c->role == GP_ROLE_SERVER)
+		return;
+	if (gp_is_v4(sk)) {
+		address[0] = sk->__sk_common.skc_daddr;
+		return;
+	}
+	key->flags = GP_KEY_V6;
+	for (int i = 0; i < 4; i++)
+		address[i] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[i];
+}
+
+/*
+ * In the context of the task that receives or sends: keeps the owner right. The task's record, or
+ * NULL.
+ */
+static __always_inline struct gp_thread *gp_conn_own(const struct sock *sk, struct gp_conn *c)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct gp_thread *t = gp_thread_find(task->pid);
+	struct gp_endpoint_key key = {};
+	struct gp_task_id id;
+
+	if (t && t->service == c->service && (c->flags & GP_CONN_OWNED))
+		return t;
+	/* A kernel worker that sends on somebody's behalf does not become the owner. */
+	if ((task->flags & PF_KTHREAD) && (c->flags & GP_CONN_OWNED))
+		return NULL;
+	gp_task_id(&id, task);
+	gp_endpoint_key(&key, sk, c);
+	gp_conn_own_slow(c, &key, &id);
+	return gp_thread_find(id.pid);
+}
+
+#endif

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "called.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <string.h>
+
+static bool has_address(const struct ifaddrs *i, const struct gp_endpoint_key *key)
+{
+	bool is_v6 = key->flags & GP_KEY_V6;
+	const void *address;
+
+	if (!i->ifa_addr || i->ifa_addr->sa_family != (is_v6 ? AF_INET6 : AF_INET))
+		return false;
+	if (is_v6)
+		address = &((const struct sockaddr_in6 *)i->ifa_addr)->sin6_addr;
+	else
+		address = &((const struct sockaddr_in *)i->ifa_addr)->sin_addr;
+	return !memcmp(address, key->address, is_v6 ? 16 : 4);
+}
+
+/* Whether a packet to the address stays on this host: loopback, or an address of an interface. */
+static bool is_local(const struct gp_endpoint_key *key)
+{
+	const struct in6_addr *v6 = (const struct in6_addr *)key->address;
+	struct ifaddrs *all, *i;
+	bool found = false;
+
+	if (key->flags & GP_KEY_V6 ? IN6_IS_ADDR_LOOPBACK(v6) : key->address[0] == 127)
+		return true;
+	if (getifaddrs(&all))
+		return false;
+	for (i = all; i && !found; i = i->ifa_next)
+		found = has_address(i, key);
+	freeifaddrs(all);
+	return found;
+}
+
+const struct gp_listing *gp_called_listing(struct gp_slots *slots, struct gp_directory *directory,
+					   const struct gp_endpoint_info *info)
+{
+	uint32_t slot = GP_REF_INDEX(info->key.service);
+
+	return gp_directory_get(directory, slot, gp_slots_service(slots, slot));
+}
+
+const char *gp_called_service_of(struct gp_slots *slots, struct gp_directory *directory,
+				 const struct gp_endpoint_info *info)
+{
+	const struct gp_listing *l = gp_called_listing(slots, directory, info);
+
+	return l ? l->identity->service : NULL;
+}
+
+const char *gp_called_service(struct gp_slots *slots, struct gp_directory *directory,
+			      const struct gp_endpoint_key *to)
+{
+	if ((to->flags & GP_KEY_OTHER) || !is_local(to))
+		return NULL;
+	for (uint32_t slot = GP_SLOT_OTHER_CLIENT + 1; slot < slots->first_client; slot++) {
+		const struct gp_endpoint_info *info = gp_slots_endpoint(slots, slot);
+
+		if (info->state == GP_SLOT_LIVE && info->key.role == GP_ROLE_SERVER &&
+		    info->key.port == to->port && info->key.netns == to->netns)
+			return gp_called_service_of(slots, directory, info);
+	}
+	return NULL;
+}
+
+const struct gp_endpoint_info *gp_called_info(struct gp_slots *slots, uint32_t ref)
+{
+	const struct gp_endpoint_info *info;
+
+	if (ref == GP_SLOT_NONE || GP_REF_INDEX(ref) >= slots->max_endpoints)
+		return NULL;
+	info = gp_slots_endpoint(slots, GP_REF_INDEX(ref));
+	return info->ref == ref ? info : NULL;
+}
+
+const char *gp_called_address(const struct gp_endpoint_key *key, char text[INET6_ADDRSTRLEN])
+{
+	if (key->flags & GP_KEY_OTHER)
+		return "other";
+	return inet_ntop(key->flags & GP_KEY_V6 ? AF_INET6 : AF_INET, key->address, text,
+			 INET6_ADDRSTRLEN);
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "exemplars.h"
+
+#include <arpa/inet.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "bpf_object.h"
+#include "called.h"
+#include "own.h"
+
+#define NS_PER_S 1000000000LL
+
+struct gp_exemplars {
+	struct gp_slots *slots;
+	struct gp_directory *directory;
+	struct gp_events *events;
+	struct ring_buffer *ring;
+	uint64_t lost; /* not even handed on to the events */
+};
+
+/* A moment of CLOCK_MONOTONIC, which the kernel side knows, as time of day. */
+static struct timespec time_of_day(uint64_t monotonic_ns)
+{
+	struct timespec real, monotonic;
+	int64_t ns;
+
+	clock_gettime(CLOCK_REALTIME, &real);
+	clock_gettime(CLOCK_MONOTONIC, &monotonic);
+	ns = (real.tv_sec - monotonic.tv_sec) * NS_PER_S + real.tv_nsec - monotonic.tv_nsec +
+	     (int64_t)monotonic_ns;
+	return (struct timespec){ns / NS_PER_S, ns % NS_PER_S};
+}
+
+static void write_peer(const struct gp_exemplar *x, char *text, size_t size)
+{
+	char address[INET6_ADDRSTRLEN];
+
+	inet_ntop(x->peer_is_v6 ? AF_INET6 : AF_INET, x->peer, address, sizeof(address));
+	snprintf(text, size, x->peer_is_v6 ? "[%s]:%u" : "%s:%u", address, x->peer_port);
+}
+
+static int take_one(void *context, void *data, size_t size)
+{
+	struct gp_exemplars *x = context;
+	const struct gp_exemplar *from = data;
+	const struct gp_endpoint_info *info = gp_called_info(x->slots, from->endpoint);
+	const struct gp_endpoint_info *call = gp_called_info(x->slots, from->downstream);
+	char peer[INET6_ADDRSTRLEN + 16], address[INET6_ADDRSTRLEN];
+	struct gp_event event = {};
+
+	const struct gp_listing *service =
+		info ? gp_called_listing(x->slots, x->directory, info) : NULL;
+
+	if (size < sizeof(*from) || !service) {
+		x->lost++; /* whoever it was about is gone */
+		return 0;
+	}
+	if (!service->wanted)
+		return 0;
+	write_peer(from, peer, sizeof(peer));
+	event.endpoint = from->endpoint;
+	event.reason = from->reason;
+	event.time = time_of_day(from->start_ns);
+	event.service = service->identity->service;
+	event.role = info->key.role;
+	event.transport = info->key.transport;
+	event.protocol = info->key.protocol;
+	event.port = info->key.port;
+	event.duration_ns = from->duration_ns;
+	event.first_byte_ns = from->first_byte_ns;
+	memcpy(event.stages_ns, from->stages_ns, sizeof(event.stages_ns));
+	event.pid = from->pid;
+	event.tid = from->tid;
+	event.peer = peer;
+	if (call) {
+		event.downstream.service = gp_called_service(x->slots, x->directory, &call->key);
+		event.downstream.address = gp_called_address(&call->key, address);
+		event.downstream.port = call->key.port;
+		event.downstream.ns = from->downstream_ns;
+	}
+	gp_events_add(x->events, &event);
+	return 0;
+}
+
+static void ring_free(struct ring_buffer **ring)
+{
+	ring_buffer__free(*ring);
+	*ring = NULL;
+}
+
+int gp_exemplars_new(struct gp_exemplars **out, struct gp_slots *slots,
+		     struct gp_directory *directory, const struct gp_config *cfg,
+		     struct gp_events *events)
+{
+	gp_auto(gp_exemplars_free) struct gp_exemplars *x = calloc(1, sizeof(*x));
+
+	if (!x)
+		return -ENOMEM;
+	x->slots = slots;
+	x->directory = directory;
+	x->events = events;
+	x->ring = ring_buffer__new(bpf_map__fd(slots->bpf->maps.exemplars), take_one, x, NULL);
+	if (!x->ring)
+		return -errno;
+	slots->bpf->bss->gp_slow_ns = events ? cfg->slow_ns : 0;
+	slots->bpf->bss->gp_tell_failed = events != NULL;
+	*out = TAKE_PTR(x);
+	return 0;
+}
+
+void gp_exemplars_free(struct gp_exemplars **exemplars)
+{
+	struct gp_exemplars *x = TAKE_PTR(*exemplars);
+
+	if (!x)
+		return;
+	ring_free(&x->ring);
+	free(x);
+}
+
+void gp_exemplars_take(struct gp_exemplars *x)
+{
+	struct timespec t;
+
+	if (!x->events)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	gp_events_flush(x->events, (uint64_t)t.tv_sec * NS_PER_S + t.tv_nsec);
+	ring_buffer__consume(x->ring);
+}
+
+uint64_t gp_exemplars_take_dropped(struct gp_exemplars *x)
+{
+	uint64_t lost = x->lost;
+
+	x->lost = 0;
+	return lost + gp_events_take_dropped(x->events);
+}
