@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the tests against real servers share.
+
+harness     processes in a temporary directory, goldpan among them, ended by their own pid
+servers     nginx and redis with configurations of their own on free loopback ports
+loads       real clients with a fixed number of requests, and their own count of them
+known       servers and clients of known behaviour, networks to put them in
+bpfobjects  what of BPF is in the kernel, and what of it nobody holds
+jsonlines   goldpan's JSON lines, checked and added up over a run
+capture     tcpdump on the loopback device, and what its packets say about bytes and times
+ways        the ways of using a server that every claim is tested on
+memory      what goldpan costs the kernel: slabs, maps, its memory control group
+
+A test file puts tests/lib on sys.path itself and runs as root:
+
+    import os, sys, unittest
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+    from goldpan_test.harness import Case
+"""

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""BPF programs, maps and links in the kernel, and which of them no process holds any more."""
+
+import glob
+import json
+import re
+import shutil
+import subprocess
+
+KINDS = ("prog", "map", "link")
+
+
+def _show(kind):
+    bpftool = shutil.which("bpftool") or "/usr/sbin/bpftool"
+    done = subprocess.run([bpftool, "-j", kind, "show"], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def existing():
+    """{(kind, id): description} of all that is in the kernel."""
+    return {(kind, o["id"]): o for kind in KINDS for o in _show(kind)}
+
+
+def _held_by_descriptors():
+    held = set()
+    for path in glob.glob("/proc/[0-9]*/fdinfo/*"):
+        try:
+            with open(path, encoding="ascii") as file:
+                text = file.read()
+        except OSError:  # gone meanwhile
+            continue
+        for kind, number in re.findall(r"^(prog|map|link)_id:\s*(\d+)$", text, re.M):
+            held.add((kind, int(number)))
+    return held
+
+
+def unheld(since):
+    """What is in the kernel, was not in `since`, and is held by nothing that a process holds."""
+    objects, held = existing(), _held_by_descriptors()
+    for kind, number in list(held):
+        held.add(("prog", objects.get((kind, number), {}).get("prog_id")))
+    for kind, number in list(held):
+        for used in objects.get((kind, number), {}).get("map_ids", []):
+            held.add(("map", used))
+    return {key: o for key, o in objects.items() if key not in held and key not in since}
