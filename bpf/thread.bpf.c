@@ -38,8 +38,12 @@ static __always_inline void set_service(struct gp_thread *t, __u32 ref)
 {
 	struct gp_service_info *from = gp_service_info(t->service), *to = gp_service_info(ref);
 
+	if (to && !to->pid)
+		to->pid = t->tgid;
 	if (from == to)
 		return;
+	if (from && from->pid == t->pid)
+		from->pid = 0; /* its process is gone or is something else: the next one counts */
 	if (from)
 		__sync_fetch_and_add(&from->threads, -1);
 	if (to)

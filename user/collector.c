@@ -333,6 +333,8 @@ static int collect_service(struct gp_collector *c, struct gp_snapshot *s, uint32
 
 static int collect_services(struct gp_collector *c, struct gp_snapshot *s)
 {
+	bool lost_process = false;
+
 	c->services = 0;
 	for (uint32_t slot = 0; slot < c->slots->max_services; slot++) {
 		int err = 0;
@@ -343,7 +345,12 @@ static int collect_services(struct gp_collector *c, struct gp_snapshot *s)
 		if (err)
 			return err;
 		c->services++;
+		lost_process |= !gp_slots_service(c->slots, slot)->pid &&
+				gp_slots_service(c->slots, slot)->threads > 0;
 	}
+	/* The process that stood for a service is gone: each thread says again where it belongs. */
+	if (lost_process)
+		gp_loader_bpf(c->loader)->bss->gp_epoch++;
 	return 0;
 }
 

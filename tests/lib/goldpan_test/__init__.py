@@ -9,6 +9,7 @@ bpfobjects  what of BPF is in the kernel, and what of it nobody holds
 jsonlines   goldpan's JSON lines, checked and added up over a run
 capture     tcpdump on the loopback device, and what its packets say about bytes and times
 ways        the ways of using a server that every claim is tested on
+cgroups     a unit of the test's own, with a CPU limit, and what the kernel counts of it
 memory      what goldpan costs the kernel: slabs, maps, its memory control group
 
 A test file puts tests/lib on sys.path itself and runs as root:
