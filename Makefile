@@ -30,10 +30,10 @@ LOAD_OBJS := $(patsubst tests/bench/%.c,$(B)/tests/bench/%.o,$(wildcard tests/be
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 SERVERS := $(patsubst tests/servers/%.c,$(B)/tests/servers/%,$(wildcard tests/servers/*.c))
 # What unit tests may use: everything that needs neither the kernel's maps nor privileges.
-PURE := arena cgroup_figures cgroup_stats config events export_json export_table format \
+PURE := arena cgroup_figures cgroup_stats config culprit events export_json export_table format \
 	hierarchy hist host_stats json_endpoint json_event json_record json_writer kernel_text \
-	log names option output sink snapshot snapshot_copy table_row table_text text \
-	time_text
+	log names option output sink snapshot snapshot_copy table_row table_text table_where \
+	text time_text
 PURE_OBJS := $(foreach m,$(PURE),$(if $(wildcard user/$(m).c),$(B)/asan/$(m).o))
 
 all: $(B)/goldpan $(B)/floor $(B)/load $(SERVERS)

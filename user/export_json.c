@@ -320,7 +320,7 @@ static int write_snapshot(const struct gp_snapshot *s, FILE *out, int width)
 	errno = 0;
 	for (size_t i = 0; i < s->endpoints; i++)
 		if (!gp_endpoint_is_quiet(&s->endpoint[i]))
-			gp_json_endpoint(j, &head, &s->endpoint[i]);
+			gp_json_endpoint(j, &head, s, &s->endpoint[i]);
 	for (size_t i = 0; i < s->services; i++)
 		put_service(j, &head, s, &s->service[i]);
 	for (size_t i = 0; i < s->edges; i++)

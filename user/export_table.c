@@ -4,6 +4,9 @@
  * first (the order is table_row.h's). CPU and run-queue wait are those of the whole service and
  * stand in the line of each of its endpoints.
  *
+ * Of a server it is said where the time of its slow requests went; once more at the top of the one
+ * whose slow requests cost most.
+ *
  * Text is UTF-8 whatever the locale. What comes from outside is cleaned before it is printed. Only
  * on a terminal there is colour, and columns are left out where it is narrow.
  */
@@ -18,10 +21,14 @@
 #include "own.h"
 #include "table_row.h"
 #include "table_text.h"
+#include "table_where.h"
 
-#define CELL_SIZE 256
+#define CELL_SIZE 512
 #define SERVICE_CELLS 24
 #define ENDPOINT_CELLS 30
+/* Narrower terminals have where the time went in a line of its own, below the endpoint's. */
+#define WHERE_WIDTH 200
+#define STAGES_WIDTH 250
 
 static void put_service(const struct gp_table_row *row, double interval_s, char *out)
 {
@@ -125,6 +132,21 @@ static void put_runqueue(const struct gp_table_row *row, double interval_s, char
 		strcpy(out, "-");
 }
 
+static void put_stages(const struct gp_table_row *row, double interval_s, char *out)
+{
+	gp_table_stages(out, CELL_SIZE, row);
+}
+
+static void put_slow(const struct gp_table_row *row, double interval_s, char *out)
+{
+	gp_table_slow(out, CELL_SIZE, row);
+}
+
+static void put_where(const struct gp_table_row *row, double interval_s, char *out)
+{
+	gp_table_where(out, CELL_SIZE, row);
+}
+
 static const struct column {
 	const char *title;
 	int flags;
@@ -146,6 +168,9 @@ static const struct column {
 	{"CONNS", SCOLS_FL_RIGHT, 130, put_connections, NULL},
 	{"CPU", SCOLS_FL_RIGHT, 90, put_cpu, NULL},
 	{"RUNQ P99", SCOLS_FL_RIGHT, 90, put_runqueue, NULL},
+	{"STAGES", 0, STAGES_WIDTH, put_stages, NULL},
+	{"SLOW", SCOLS_FL_RIGHT, WHERE_WIDTH, put_slow, NULL},
+	{"WHERE", 0, WHERE_WIDTH, put_where, NULL},
 };
 
 static void unref_table(struct libscols_table **tb)
@@ -203,6 +228,30 @@ static int add_line(struct libscols_table *tb, const struct gp_table_row *row, d
 	return 0;
 }
 
+/* Line by line, with where the time went below those of which there is something to be said. */
+static int print_apart(struct libscols_table *tb, const struct gp_table_row *rows, size_t count,
+		       FILE *out)
+{
+	char where[CELL_SIZE];
+
+	for (size_t i = 0; i < count; i++) {
+		struct libscols_line *line = scols_table_get_line(tb, i);
+		gp_auto(gp_free) char *text = NULL;
+		int err = scols_table_print_range_to_string(tb, line, line, &text);
+		size_t len;
+
+		if (err)
+			return err;
+		/* It ends in a newline, unless it is the table's last. */
+		len = strlen(text);
+		if (len && text[len - 1] == '\n')
+			text[len - 1] = 0;
+		gp_table_where_line(where, sizeof(where), &rows[i]);
+		fprintf(out, "%s\n%s%s%s", text, *where ? "    " : "", where, *where ? "\n" : "");
+	}
+	return 0;
+}
+
 static int print_rows(const struct gp_table_row *rows, size_t count, double interval_s, FILE *out,
 		      int width)
 {
@@ -219,6 +268,8 @@ static int print_rows(const struct gp_table_row *rows, size_t count, double inte
 	    scols_table_set_termforce(tb, SCOLS_TERMFORCE_NEVER) ||
 	    scols_table_enable_colors(tb, colour))
 		return -ENOMEM;
+	if (width > 0 && width < WHERE_WIDTH)
+		return print_apart(tb, rows, count, out);
 	return scols_print_table(tb);
 }
 

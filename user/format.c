@@ -63,6 +63,14 @@ void gp_format_bytes(char out[GP_FORMAT_SIZE], double bytes)
 	format_amount(out, bytes, units, ARRAY_SIZE(units));
 }
 
+void gp_format_place(char *out, size_t size, const char *address, uint16_t port)
+{
+	if (port)
+		snprintf(out, size, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, port);
+	else
+		snprintf(out, size, "%s", address);
+}
+
 void gp_format_time(char out[GP_FORMAT_SIZE], const struct timespec *t)
 {
 	struct tm utc;

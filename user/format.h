@@ -3,6 +3,7 @@
 #ifndef GP_FORMAT_H
 #define GP_FORMAT_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -20,5 +21,8 @@ void gp_format_number(char out[GP_FORMAT_SIZE], double number);
 
 /* Likewise: "0B", "512B", "1.5KiB", "12.3MiB". */
 void gp_format_bytes(char out[GP_FORMAT_SIZE], double bytes);
+
+/* "127.0.0.1:6379", "[::1]:6379"; the address alone if there is no port. Cut where `size` ends. */
+void gp_format_place(char *out, size_t size, const char *address, uint16_t port);
 
 #endif

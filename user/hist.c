@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <math.h>
+#include <string.h>
 
 #include "hist.h"
 
@@ -13,6 +14,13 @@ uint64_t gp_hist_count(const struct gp_hist *h)
 	for (size_t i = 0; i < GP_HIST_SLOTS; i++)
 		count += h->slots[i];
 	return count;
+}
+
+void gp_hist_bands(uint64_t counts[GP_BANDS], const struct gp_hist *h)
+{
+	memset(counts, 0, GP_BANDS * sizeof(counts[0]));
+	for (unsigned int slot = 0; slot < GP_HIST_SLOTS; slot++)
+		counts[gp_hist_band(slot)] += h->slots[slot];
 }
 
 void gp_hist_add(struct gp_hist *to, const struct gp_hist *from)

@@ -10,6 +10,9 @@
 /* The number of values: the sum of all slots. */
 uint64_t gp_hist_count(const struct gp_hist *h);
 
+/* The number of values in each band. */
+void gp_hist_bands(uint64_t counts[GP_BANDS], const struct gp_hist *h);
+
 void gp_hist_add(struct gp_hist *to, const struct gp_hist *from);
 
 /* Adds buckets and sums; the larger `max` stays. */

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <limits.h>
 #include <math.h>
 
+#include "culprit.h"
+#include "hist.h"
 #include "json_record.h"
 #include "names.h"
 
@@ -21,10 +24,9 @@ static void put_identity(struct gp_json *j, const struct gp_endpoint *e)
 /* The bands that have any. The last has no upper bound: its le_s is null. */
 static void put_bands(struct gp_json *j, const struct gp_endpoint *e)
 {
-	uint64_t count[GP_BANDS] = {};
+	uint64_t count[GP_BANDS];
 
-	for (unsigned int slot = 0; slot < GP_HIST_SLOTS; slot++)
-		count[gp_hist_band(slot)] += e->duration.hist.slots[slot];
+	gp_hist_bands(count, &e->duration.hist);
 	gp_json_open(j, "stages_by_duration", '[');
 	for (int band = 0; band < GP_BANDS; band++) {
 		uint64_t any = count[band];
@@ -47,18 +49,36 @@ static void put_bands(struct gp_json *j, const struct gp_endpoint *e)
 
 static void put_all_stages(struct gp_json *j, const struct gp_endpoint *e)
 {
-	uint64_t sums[GP_STAGE_COUNT] = {};
+	uint64_t sums[GP_STAGE_COUNT];
 
 	if (e->role != GP_ROLE_SERVER) {
 		gp_json_null(j, "stages_s");
 		gp_json_null(j, "stages_by_duration");
 		return;
 	}
-	for (size_t band = 0; band < GP_BANDS; band++)
-		for (size_t i = 0; i < GP_STAGE_COUNT; i++)
-			sums[i] += e->stages_ns[band][i];
+	gp_culprit_sum(sums, e);
 	gp_json_stages(j, sums);
 	put_bands(j, e);
+}
+
+static void put_slowest(struct gp_json *j, const struct gp_snapshot *s, const struct gp_endpoint *e)
+{
+	char cause[NAME_MAX + GP_CULPRIT_CAUSE_SIZE];
+	struct gp_culprit c;
+
+	if (!gp_culprit_find(&c, s, e)) {
+		gp_json_null(j, "slowest");
+		return;
+	}
+	gp_culprit_cause(cause, sizeof(cause), &c, c.edge ? c.edge->to : NULL);
+	gp_json_open(j, "slowest", '{');
+	gp_json_real(j, "from_s", c.from_ns / 1e9, 17);
+	gp_json_count(j, "requests", c.slow);
+	gp_json_real(j, "share", (double)c.slow / (double)c.all, 9);
+	gp_json_string(j, "stage", gp_stage_names[c.stage]);
+	gp_json_real(j, "stage_share", c.share, 9);
+	gp_json_string(j, "cause", *cause ? cause : NULL);
+	gp_json_close(j, '}');
 }
 
 /* Only a protocol that is recognised tells what a status means and what becomes a stream. */
@@ -154,7 +174,7 @@ static void put_in_flight(struct gp_json *j, const struct gp_endpoint *e)
 }
 
 void gp_json_endpoint(struct gp_json *j, const struct gp_json_head *head,
-		      const struct gp_endpoint *e)
+		      const struct gp_snapshot *s, const struct gp_endpoint *e)
 {
 	gp_json_begin_record(j, "endpoint", head);
 	put_identity(j, e);
@@ -163,6 +183,7 @@ void gp_json_endpoint(struct gp_json *j, const struct gp_json_head *head,
 	gp_json_distribution(j, "latency_s", &e->duration, false);
 	gp_json_distribution(j, "first_byte_s", &e->first_byte, false);
 	put_all_stages(j, e);
+	put_slowest(j, s, e);
 	put_errors(j, e);
 	put_in_flight(j, e);
 	gp_json_open(j, "bytes", '{');

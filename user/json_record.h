@@ -34,9 +34,15 @@ void gp_json_histogram(struct gp_json *j, const char *key, const struct gp_hist 
 void gp_json_distribution(struct gp_json *j, const char *key, const struct gp_distribution *d,
 			  bool whole);
 
-/* The whole record of an endpoint. */
+/*
+ * The whole record of an endpoint of the snapshot. Beside what contract.md says, `slowest`: where
+ * the time of its slow requests went, as culprit.h finds it, {from_s, requests, share, stage,
+ * stage_share, cause}. They took longer than from_s and are `share` of the answered; stage_share
+ * of their time was in the stage that grew most; cause is "CPU limit", the called service and its
+ * address, or null. null where nothing is to be said.
+ */
 void gp_json_endpoint(struct gp_json *j, const struct gp_json_head *head,
-		      const struct gp_endpoint *e);
+		      const struct gp_snapshot *s, const struct gp_endpoint *e);
 
 struct gp_event; /* events.h */
 

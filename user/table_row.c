@@ -26,6 +26,8 @@ static void fill(struct gp_table_row *row, const struct gp_snapshot *s, const st
 		row->failed += refused;
 		row->tried += refused;
 	}
+	row->has_culprit = gp_culprit_find(&row->culprit, s, e);
+	row->unattributed = gp_culprit_unattributed(e);
 }
 
 static double failed_share(const struct gp_table_row *row)

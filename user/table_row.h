@@ -3,6 +3,7 @@
 #ifndef GP_TABLE_ROW_H
 #define GP_TABLE_ROW_H
 
+#include "culprit.h"
 #include "snapshot.h"
 
 /* An exchange that is unanswered for longer is worth telling. */
@@ -16,6 +17,9 @@ struct gp_table_row {
 	double p50_ns, p90_ns, p99_ns;
 	/* contract.md, `objective`: what failed, of what was tried. */
 	uint64_t failed, tried;
+	bool has_culprit; /* false: nothing is said of slow requests */
+	struct gp_culprit culprit;
+	double unattributed; /* share of the time; 0: not worth a word */
 };
 
 /*

@@ -7,10 +7,12 @@
 #include "names.h"
 #include "own.h"
 #include "table_text.h"
+#include "table_where.h"
 #include "text.h"
 
 #define NAME_SIZE 128
 #define NAME_CELLS 24
+#define LINE_SIZE 512
 #define OTHERS_MAX 5
 #define OTHERS_CORES 0.01 /* services that use less CPU are not worth a word */
 
@@ -109,6 +111,20 @@ static void print_host(FILE *out, const struct gp_snapshot *s, uint64_t cpu_ns)
 	}
 }
 
+/* Whose slow requests cost most, and what made them slow. */
+static void print_worst(FILE *out, const struct gp_table_row *rows, size_t count)
+{
+	const struct gp_table_row *worst = gp_table_worst(rows, count);
+	char service[NAME_SIZE], endpoint[NAME_SIZE], line[LINE_SIZE];
+
+	if (!worst)
+		return;
+	gp_table_clip(service, sizeof(service), worst->endpoint->names.service, NAME_CELLS);
+	gp_table_endpoint(endpoint, sizeof(endpoint), worst->endpoint, NAME_CELLS);
+	gp_table_where_line(line, sizeof(line), worst);
+	fprintf(out, "most time lost: %s %s, %s\n", service, endpoint, line);
+}
+
 void gp_table_head(FILE *out, const struct gp_snapshot *s, const struct gp_table_row *rows,
 		   size_t count)
 {
@@ -132,6 +148,7 @@ void gp_table_head(FILE *out, const struct gp_snapshot *s, const struct gp_table
 	fprintf(out, ", %llu in flight", (unsigned long long)t.in_flight);
 	print_host(out, s, t.cpu_ns);
 	fputc('\n', out);
+	print_worst(out, rows, count);
 }
 
 /* Services that have no row, by their CPU time */

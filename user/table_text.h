@@ -20,7 +20,7 @@ void gp_table_endpoint(char *out, size_t size, const struct gp_endpoint *e, size
 /* "0", "<0.01%", "1.25%", "100%". `whole` is not 0. */
 void gp_table_share(char *out, size_t size, uint64_t part, uint64_t whole);
 
-/* When, where, how long and the totals. */
+/* When, where, how long, the totals, and whose slow requests cost most, if there are any. */
 void gp_table_head(FILE *out, const struct gp_snapshot *s, const struct gp_table_row *rows,
 		   size_t count);
 

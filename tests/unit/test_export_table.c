@@ -7,7 +7,6 @@
 #include <cmocka.h>
 
 #include "exporter.h"
-#include "format.h"
 #include "sample.h"
 #include "table_text.h"
 #include "text.h"
@@ -35,7 +34,8 @@ static struct block export(const struct gp_snapshot *s, int width)
 	assert_non_null(out);
 	assert_int_equal(gp_exporter_table.write(s, out, width), 0);
 	assert_int_equal(fclose(out), 0);
-	assert_true(len > 2 && strcmp(b.text + len - 2, "\n\n") == 0);
+	assert_true(len > 2);
+	assert_ptr_equal(strstr(b.text, "\n\n"), b.text + len - 2); /* only there */
 	for (char *line = strtok(b.text, "\n"); line; line = strtok(NULL, "\n")) {
 		assert_true(b.lines < LINES_MAX);
 		b.line[b.lines++] = line;
@@ -55,73 +55,6 @@ static void assert_has(const char *text, const char *part)
 		fail_msg("'%s' does not have '%s'", text, part);
 }
 
-static void test_durations(void **state)
-{
-	static const struct {
-		double ns;
-		const char *text;
-	} cases[] = {
-		{0, "0ns"},
-		{999, "999ns"},
-		{953.67, "954ns"},
-		{999.6, "1.00µs"},
-		{9994, "9.99µs"},
-		{9996, "10.0µs"},
-		{99960, "100µs"},
-		{999400, "999µs"},
-		{999600, "1.00ms"},
-		{12345678, "12.3ms"},
-		{1e9, "1.00s"},
-		{61e9, "61.0s"},
-		{99.96e9, "1.67m"},
-		{3600e9, "60.0m"},
-		{99.96 * 60e9, "1.67h"},
-		{1000 * 3600e9, "1000h"},
-	};
-	char text[GP_FORMAT_SIZE];
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		gp_format_duration(text, cases[i].ns);
-		assert_string_equal(text, cases[i].text);
-	}
-}
-
-static void test_numbers_and_bytes(void **state)
-{
-	static const struct {
-		double number;
-		const char *text, *bytes;
-	} cases[] = {
-		{0, "0", "0B"},
-		{0.104, "0.10", "0.10B"},
-		{12.34, "12.3", "12.3B"},
-		{999, "999", "999B"},
-		{999.7, "1.00k", "0.98KiB"},
-		{1536, "1.54k", "1.50KiB"},
-		{1234567, "1.23M", "1.18MiB"},
-		{5e9, "5.00G", "4.66GiB"},
-		{5e12, "5000G", "4657GiB"},
-	};
-	char text[GP_FORMAT_SIZE];
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		gp_format_number(text, cases[i].number);
-		assert_string_equal(text, cases[i].text);
-		gp_format_bytes(text, cases[i].number);
-		assert_string_equal(text, cases[i].bytes);
-	}
-}
-
-static void test_time(void **state)
-{
-	char text[GP_FORMAT_SIZE];
-
-	gp_format_time(text, &(struct timespec){.tv_sec = 951782399, .tv_nsec = 999999999});
-	assert_string_equal(text, "2000-02-28T23:59:59.999Z");
-	gp_format_time(text, &(struct timespec){.tv_sec = 253402300800});
-	assert_string_equal(text, "");
-}
-
 static void test_shares(void **state)
 {
 	static const struct {
@@ -131,7 +64,7 @@ static void test_shares(void **state)
 		{0, 5, "0"},	 {1, 100000, "<0.01%"}, {1, 1000, "0.10%"},
 		{1, 3, "33.3%"}, {5, 5, "100%"},
 	};
-	char text[GP_FORMAT_SIZE];
+	char text[32];
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		gp_table_share(text, sizeof(text), cases[i].part, cases[i].whole);
@@ -222,12 +155,18 @@ static void test_whole_block(void **state)
 		"1s, errors, p99 x rate",
 		"served 2.00k/s, called 5/s, 10 failed (0.05%), 3 in flight; CPU 1 of 2 cores, "
 		"run-queue p99 29.2µs",
+		"most time lost: nginx.service :8080, slow ones (>1.95ms, 9.95%): 67% "
+		"unattributed; 67% of all time unattributed",
 		"SERVICE        ENDPOINT          REQ/S     P50     P90     P99     MAX    ERR  "
-		"IN FLIGHT     IN/S    OUT/S  CONNS   CPU  RUNQ P99",
+		"IN FLIGHT     IN/S    OUT/S  CONNS   CPU  RUNQ P99  STAGES                  "
+		"            SLOW  WHERE",
 		"nginx.service  :8080             2.00k  98.3µs  98.3µs  2.00ms  2.00ms  0.05%  "
-		"        3  1.50KiB  1.50MiB    256  1.20    20.0µs",
+		"        3  1.50KiB  1.50MiB    256  1.20    20.0µs  "
+		"67% unattributed, 33% cpu  9.95% >1.95ms  67% unattributed; 67% of all time "
+		"unattributed",
 		"nginx.service  → 127.0.0.1:6379      5  49.1µs  49.1µs  49.1µs  50.0µs      0  "
-		"        0       0B       0B      0  1.20    20.0µs",
+		"        0       0B       0B      0  1.20    20.0µs  "
+		"-                                      -  -",
 		"other services: postgres CPU 0.10, run-queue p99 20.0µs",
 		"dropped: services 3, exemplars 12",
 	};
@@ -291,9 +230,9 @@ static void test_columns_are_aligned(void **state)
 	b = export(s, 0);
 	assert_int_equal(b.lines, 6);
 	for (size_t i = 0; i < 4; i++) {
-		const char *text = b.line[2 + i];
+		const char *text = b.line[2 + i], *last = strrchr(text, ' ');
 
-		while (gp_text_next(&text))
+		while (text < last && gp_text_next(&text))
 			cells[i]++;
 		assert_int_equal(cells[i], cells[0]);
 	}
@@ -312,9 +251,9 @@ static void test_no_escape_gets_out(void **state)
 	for (size_t i = 0; i < b.lines; i++)
 		for (const char *at = b.line[i]; *at; at++)
 			assert_true((unsigned char)*at >= 0x20 && *at != 0x7f);
-	assert_begins(b.line[5], BAD "]0;title" BAD BAD "  ");
-	assert_has(b.line[5], "→ " BAD "[31m:80");
-	assert_has(b.line[6], BAD "[1mbusy CPU 0.10");
+	assert_begins(b.line[6], BAD "]0;title" BAD BAD "  ");
+	assert_has(b.line[6], "→ " BAD "[31m:80");
+	assert_has(b.line[7], BAD "[1mbusy CPU 0.10");
 }
 
 static void test_on_a_terminal(void **state)
@@ -322,16 +261,58 @@ static void test_on_a_terminal(void **state)
 	gp_auto(gp_snapshot_free) struct gp_snapshot *s = sample_block();
 	gp_auto(free_block) struct block wide = export(s, 200), narrow = export(s, 80);
 
-	assert_has(wide.line[2], "\033[1mSERVICE");
-	assert_has(wide.line[2], "CONNS");
-	assert_has(wide.line[3], "\033[31m0.05%\033[0m");
-	assert_null(strchr(wide.line[4], '\033')); /* nothing hurts there */
-	assert_has(narrow.line[2], "SERVICE");
-	assert_has(narrow.line[2], "IN FLIGHT");
-	assert_null(strstr(narrow.line[2], "CONNS"));
-	assert_null(strstr(narrow.line[2], "P90"));
-	assert_null(strstr(narrow.line[3], "98.3µs  98.3µs"));
-	assert_has(narrow.line[3], "2.00ms");
+	assert_has(wide.line[3], "\033[1mSERVICE");
+	assert_has(wide.line[3], "CONNS");
+	assert_has(wide.line[4], "\033[31m0.05%\033[0m");
+	assert_null(strchr(wide.line[5], '\033')); /* nothing hurts there */
+	assert_has(narrow.line[3], "SERVICE");
+	assert_has(narrow.line[3], "IN FLIGHT");
+	assert_null(strstr(narrow.line[3], "CONNS"));
+	assert_null(strstr(narrow.line[3], "P90"));
+	assert_null(strstr(narrow.line[4], "98.3µs  98.3µs"));
+	assert_has(narrow.line[4], "2.00ms");
+}
+
+/* Where the time went stands in columns if there is room for them, else below. */
+static void test_where(void **state)
+{
+	gp_auto(gp_snapshot_free) struct gp_snapshot *s = sample_block();
+	gp_auto(free_block) struct block widest = export(s, 250), wide = export(s, 249),
+					 narrow = export(s, 199);
+
+	assert_has(widest.line[3], "STAGES");
+	assert_has(widest.line[4], "67% unattributed, 33% cpu  9.95% >1.95ms  67% unattr");
+	assert_null(strstr(wide.line[3], "STAGES"));
+	assert_has(wide.line[3], "SLOW");
+	assert_has(wide.line[3], "WHERE");
+	assert_has(wide.line[4], "20.0µs  9.95% >1.95ms  67% unattr");
+	assert_int_equal(wide.lines, 8);
+
+	assert_null(strstr(narrow.line[3], "SLOW"));
+	assert_null(strstr(narrow.line[3], "WHERE"));
+	assert_begins(narrow.line[4], "nginx.service  :8080 ");
+	assert_string_equal(narrow.line[5], "    slow ones (>1.95ms, 9.95%): 67% unattributed; "
+					    "67% of all time unattributed");
+	assert_begins(narrow.line[6], "nginx.service  → ");
+	assert_begins(narrow.line[7], "other services:");
+	assert_int_equal(narrow.lines, 9);
+}
+
+/* At the top is the one whose slow requests took most time beyond that of the others. */
+static void test_most_time_lost(void **state)
+{
+	gp_auto(gp_snapshot_free) struct gp_snapshot *s = sample_new();
+	gp_auto(free_block) struct block b = {};
+	struct gp_endpoint *longest = sample_endpoint(s, "longest", 80, NULL), *most;
+
+	for (int i = 0; i < 100; i++)
+		sample_exchange(longest, i < 98 ? MS : 50 * MS, 0);
+	most = sample_endpoint(s, "most", 81, NULL);
+	for (int i = 0; i < 1000; i++)
+		sample_exchange(most, i < 980 ? MS : 0, i < 980 ? 0 : 20 * MS);
+	b = export(s, 120);
+	assert_string_equal(b.line[2], "most time lost: most :81, slow ones (>15.6ms, 2.00%): "
+				       "100% transfer; 47% of all time unattributed");
 }
 
 static void test_nothing_happened(void **state)
@@ -355,8 +336,8 @@ static void test_without_scheduler(void **state)
 	for (size_t i = 0; i < s->services; i++)
 		s->service[i].has_sched = false;
 	b = export(s, 0);
-	assert_has(b.line[3], "    256    -         -");
-	assert_begins(b.line[5], "dropped:");
+	assert_has(b.line[4], "    256    -         -");
+	assert_begins(b.line[6], "dropped:");
 }
 
 static void test_busiest_others(void **state)
@@ -393,9 +374,6 @@ static void test_full_disk(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_durations),
-		cmocka_unit_test(test_numbers_and_bytes),
-		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_shares),
 		cmocka_unit_test(test_clipping),
 		cmocka_unit_test(test_endpoints),
@@ -404,6 +382,8 @@ int main(void)
 		cmocka_unit_test(test_columns_are_aligned),
 		cmocka_unit_test(test_no_escape_gets_out),
 		cmocka_unit_test(test_on_a_terminal),
+		cmocka_unit_test(test_where),
+		cmocka_unit_test(test_most_time_lost),
 		cmocka_unit_test(test_nothing_happened),
 		cmocka_unit_test(test_without_scheduler),
 		cmocka_unit_test(test_busiest_others),

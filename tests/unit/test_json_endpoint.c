@@ -47,11 +47,11 @@ static void check_invariants(json_t *e)
 	assert_int_equal(band_ns, ns_at(e, "latency_s.sum"));
 }
 
-static const char endpoint_keys[] =
-	COMMON NAMES "role transport port address protocol framing requests requests_total "
-		     "latency_s first_byte_s stages_s stages_by_duration errors in_flight bytes "
-		     "connections connect_s tcp accept_queue unread_bytes operations histogram "
-		     "first_byte_histogram";
+static const char endpoint_keys[] = COMMON NAMES
+	"role transport port address protocol framing requests requests_total "
+	"latency_s first_byte_s stages_s stages_by_duration slowest errors in_flight bytes "
+	"connections connect_s tcp accept_queue unread_bytes operations histogram "
+	"first_byte_histogram";
 
 static void check_endpoint_form(json_t *e)
 {
@@ -134,6 +134,7 @@ static void test_server(void **state)
 	assert_int_equal(count_at(e, "connections.closed"), 14);
 	assert_int_equal(count_at(e, "connections.active"), 15);
 	assert_int_equal(count_at(e, "connections.handed_over"), 17);
+	assert_null_at(e, "slowest"); /* of few requests nothing is said */
 	assert_null_at(e, "connect_s");
 	assert_int_equal(count_at(e, "tcp.retransmits"), 21);
 	assert_int_equal(count_at(e, "tcp.rtt_s.count"), 2);
@@ -189,6 +190,49 @@ static void test_bands(void **state)
 	json_decref(lines);
 }
 
+/* Where the time of the slow ones went, for each kind of cause. */
+static void test_slowest(void **state)
+{
+	static const struct {
+		enum gp_stage stage;
+		const char *name, *cause;
+	} cases[] = {
+		{GP_STAGE_SLEEP, "sleep", NULL},
+		{GP_STAGE_RUNQUEUE, "runqueue", "CPU limit"},
+		{GP_STAGE_DOWNSTREAM, "downstream", "redis" BAD " [::1]:6379"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		gp_auto(gp_snapshot_free) struct gp_snapshot *s = sample_new();
+		struct gp_endpoint *e = sample_endpoint(s, "web", 80, NULL);
+		struct gp_service *service = sample_service(s, "web", SECOND);
+		json_t *lines, *slowest;
+
+		service->has_throttled = true;
+		service->throttled_ns = SECOND;
+		sample_edge(s, "web", "redis\033", "::1", 10);
+		for (int n = 0; n < 98; n++)
+			sample_exchange(e, MS, 0);
+		for (int n = 0; n < 2; n++)
+			sample_value(&e->duration, 100 * MS);
+		e->stages_ns[gp_hist_band(gp_hist_slot(100 * MS))][GP_STAGE_CPU] = 50 * MS;
+		e->stages_ns[gp_hist_band(gp_hist_slot(100 * MS))][cases[i].stage] = 150 * MS;
+		lines = export(s);
+		slowest = at(record_of(lines, "endpoint", 0), "slowest");
+		assert_keys(slowest, "from_s requests share stage stage_share cause");
+		assert_true(json_number_value(at(slowest, "from_s")) == 0.0625);
+		assert_int_equal(count_at(slowest, "requests"), 2);
+		assert_true(json_number_value(at(slowest, "share")) == 0.02);
+		assert_text_at(slowest, "stage", cases[i].name);
+		assert_true(json_number_value(at(slowest, "stage_share")) == 0.75);
+		if (cases[i].cause)
+			assert_text_at(slowest, "cause", cases[i].cause);
+		else
+			assert_null_at(slowest, "cause");
+		json_decref(lines);
+	}
+}
+
 static void test_client(void **state)
 {
 	gp_auto(gp_snapshot_free) struct gp_snapshot *s = sample_new();
@@ -208,6 +252,7 @@ static void test_client(void **state)
 	assert_text_at(line, "address", "::1");
 	assert_null_at(line, "stages_s");
 	assert_null_at(line, "stages_by_duration");
+	assert_null_at(line, "slowest");
 	assert_null_at(line, "accept_queue");
 	assert_null_at(line, "in_flight.oldest_s");
 	assert_null_at(line, "tcp.rtt_s.min");
@@ -309,6 +354,7 @@ int main(void)
 		cmocka_unit_test(test_server),
 		cmocka_unit_test(test_buckets),
 		cmocka_unit_test(test_bands),
+		cmocka_unit_test(test_slowest),
 		cmocka_unit_test(test_client),
 		cmocka_unit_test(test_other_unix_and_quiet),
 		cmocka_unit_test(test_invariants_of_many),
