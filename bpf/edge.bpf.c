@@ -9,7 +9,7 @@ static __always_inline struct gp_edge_record *edge_at(__u32 place, const struct 
 	return r && r->key.from == key->from && r->key.to == key->to ? r : NULL;
 }
 
-/* A place for a new edge; 0 if there is none left, or another CPU was first. */
+/* A place for a new edge; 0 if there is none left. */
 static __always_inline __u32 edge_new(const struct gp_edge_key *key)
 {
 	struct gp_edge_record *r;
@@ -22,24 +22,27 @@ static __always_inline __u32 edge_new(const struct gp_edge_key *key)
 		return 0;
 	r->key = *key;
 	if (bpf_map_update_elem(&edge_keys, key, &place, BPF_NOEXIST)) {
+		__u32 *known;
+
 		r->key.from = r->key.to = 0;
 		bpf_map_push_elem(&edge_slots, &place, 0);
-		return 0;
+		known = bpf_map_lookup_elem(&edge_keys, key); /* another CPU was first */
+		return known ? *known : 0;
 	}
 	r->state = GP_SLOT_LIVE;
 	return place;
 }
 
-int gp_edge_count(struct gp_conn *c, __u64 duration_ns, bool failed)
+int gp_edge_count(struct gp_conn *c, struct gp_exchange *e, bool failed)
 {
 	struct gp_edge_key key = {};
 	struct gp_edge_record *r;
 	__u32 *known;
 
-	if (!c)
+	if (!c || !e)
 		return -1;
-	key.from = c->caller ? c->caller_endpoint : GP_SLOT_NONE;
-	key.to = c->endpoint;
+	key.from = e->caller;
+	key.to = e->endpoint;
 	r = edge_at(c->edge, &key);
 	if (!r) {
 		known = bpf_map_lookup_elem(&edge_keys, &key);
@@ -51,7 +54,7 @@ int gp_edge_count(struct gp_conn *c, __u64 duration_ns, bool failed)
 		return -1;
 	}
 	gp_add(&r->calls, 1);
-	gp_add(&r->ns, duration_ns);
+	gp_add(&r->ns, e->last_ns - e->start_ns);
 	if (failed)
 		gp_add(&r->errors, 1);
 	return 0;

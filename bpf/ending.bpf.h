@@ -13,6 +13,8 @@
 struct gp_exchange {
 	__u32 endpoint; /* gp_ref */
 	__u32 flags;	/* of the connection */
+	__u32 caller; /* clients: gp_ref of the endpoint it was made for; GP_SLOT_NONE: nobody's */
+	__u32 reserved;
 	__u64 start_ns, first_ns, last_ns;
 	struct gp_parts parts; /* of start to first; clients: none */
 };
@@ -27,7 +29,7 @@ int gp_exchange_count(struct gp_exchange *e);
 int gp_exchange_abort(__u32 ref, __u32 flags);
 
 /* Counts a client's exchange at the edge from whoever made the call. 0, or -1, which is counted. */
-int gp_edge_count(struct gp_conn *c, __u64 duration_ns, bool failed);
+int gp_edge_count(struct gp_conn *c, struct gp_exchange *e, bool failed);
 
 /* `state` is a phase and its marks. */
 static __always_inline __u64 gp_turn_next(__u64 turn, __u64 state)
@@ -53,6 +55,7 @@ static __always_inline void gp_exchange_take(struct gp_exchange *e, const struct
 		e->parts = c->parts;
 		return;
 	}
+	e->caller = c->caller ? c->caller_endpoint : GP_SLOT_NONE;
 	__builtin_memset(&e->parts, 0, sizeof(e->parts));
 	e->parts.ns[GP_STAGE_UNATTRIBUTED] = e->first_ns - e->start_ns;
 }
@@ -106,7 +109,11 @@ static __noinline int gp_exemplar(struct sock *sk, const struct gp_conn *c,
 			peer[i] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[i];
 	else
 		peer[0] = sk->__sk_common.skc_daddr;
-	x->downstream = c->role == GP_ROLE_SERVER ? c->longest : GP_SLOT_NONE;
+	x->downstream = GP_SLOT_NONE;
+	if (c->role == GP_ROLE_SERVER && reason != GP_REASON_ABORTED) {
+		x->downstream = c->longest;
+		x->downstream_ns = c->longest_ns;
+	}
 	bpf_ringbuf_submit(x, 0);
 	return 0;
 }
@@ -123,7 +130,7 @@ static __always_inline void gp_exchange_end(struct sock *sk, struct gp_conn *c, 
 	if (gp_exchange_count(e))
 		c->service = GP_SLOT_NONE; /* found anew at the next receive or send */
 	if (c->role == GP_ROLE_CLIENT)
-		gp_edge_count(c, e->last_ns - e->start_ns, false);
+		gp_edge_count(c, e, false);
 	if (gp_slow_ns && e->last_ns - e->start_ns >= gp_slow_ns)
 		gp_exemplar(sk, c, e, GP_REASON_SLOW);
 }
@@ -134,15 +141,24 @@ static __always_inline void gp_exchange_lost(struct sock *sk, struct gp_conn *c,
 	__u64 now = bpf_ktime_get_ns();
 	struct gp_exchange e = {
 		.endpoint = c->endpoint,
+		.caller = GP_SLOT_NONE,
 		.start_ns = start_ns,
-		.first_ns = start_ns,
+		.first_ns = now,
 		.last_ns = now,
+		.parts.ns[GP_STAGE_UNATTRIBUTED] = now - start_ns,
 	};
 
+	/* Nobody's, such as a probe of a listener that was not asked for: it is not observed. */
+	if (c->endpoint == GP_SLOT_NONE && !(c->flags & GP_CONN_OWNED))
+		return;
 	if (c->role == GP_ROLE_CLIENT) {
-		if (c->caller)
+		if (c->caller) {
+			e.caller = c->caller_endpoint;
 			gp_work_reply(c, now);
-		gp_edge_count(c, now - start_ns, true);
+		}
+		gp_edge_count(c, &e, true);
+	} else if (c->reader) {
+		gp_work_forget(c->id, c->reader);
 	}
 	c->turn = gp_turn_next(c->turn, GP_PHASE_IDLE);
 	gp_exchange_abort(c->endpoint, c->flags);

@@ -42,8 +42,8 @@ static __always_inline void open_records(__u32 slot, __u32 ref)
 	}
 }
 
-/* Takes a free slot for `key`. GP_SLOT_NONE if there is none. */
-static __always_inline __u32 endpoint_new(struct gp_endpoint_key *key)
+/* Takes a free slot for `key`, and counts it in `count`. GP_SLOT_NONE if there is none. */
+static __always_inline __u32 endpoint_new(struct gp_endpoint_key *key, __s32 *count)
 {
 	bool server = key->role == GP_ROLE_SERVER;
 	struct gp_endpoint_info *info;
@@ -67,19 +67,18 @@ static __always_inline __u32 endpoint_new(struct gp_endpoint_key *key)
 		return known ? *known : GP_SLOT_NONE;
 	}
 	info->state = GP_SLOT_LIVE;
+	if (count)
+		__sync_fetch_and_add(count, 1);
 	return ref;
 }
 
-/* May the service have one more endpoint of this role? Counts it if so. */
-static __always_inline bool may_grow(struct gp_service_info *service, __u8 role)
+/* Where the service's endpoints of this role are counted; NULL if it cannot have one more. */
+static __always_inline __s32 *may_grow(struct gp_service_info *service, __u8 role)
 {
 	__s32 *count = role == GP_ROLE_SERVER ? &service->servers : &service->clients;
 	__s32 most = role == GP_ROLE_SERVER ? GP_SERVICE_PORTS : GP_SERVICE_REMOTES;
 
-	if (*(volatile __s32 *)count >= most)
-		return false;
-	__sync_fetch_and_add(count, 1);
-	return true;
+	return *(volatile __s32 *)count < most ? count : NULL;
 }
 
 static __always_inline __u32 other_of_all(__u8 role)
@@ -94,6 +93,7 @@ __noinline __u32 gp_endpoint_get(struct gp_endpoint_key *key)
 	struct gp_endpoint_key other = {};
 	struct gp_service_info *service;
 	__u32 ref, *known;
+	__s32 *count;
 
 	if (!key)
 		return GP_SLOT_NONE;
@@ -103,12 +103,11 @@ __noinline __u32 gp_endpoint_get(struct gp_endpoint_key *key)
 	service = gp_service_info(key->service);
 	if (!service) /* it was just given up: its name is no longer known */
 		return other_of_all(key->role);
-	if (may_grow(service, key->role)) {
-		ref = endpoint_new(key);
+	count = may_grow(service, key->role);
+	if (count) {
+		ref = endpoint_new(key, count);
 		if (ref != GP_SLOT_NONE)
 			return ref;
-		__sync_fetch_and_add(
-			key->role == GP_ROLE_SERVER ? &service->servers : &service->clients, -1);
 	}
 	other.service = key->service;
 	other.role = key->role;
@@ -117,16 +116,10 @@ __noinline __u32 gp_endpoint_get(struct gp_endpoint_key *key)
 	known = bpf_map_lookup_elem(&endpoint_keys, &other);
 	if (known)
 		return *known;
-	ref = endpoint_new(&other);
+	ref = endpoint_new(&other, NULL);
 	if (ref != GP_SLOT_NONE)
 		return ref;
 	return other_of_all(key->role);
-}
-
-/* Whether what is counted at this endpoint lost its name. */
-static __always_inline bool is_other(struct gp_endpoint_info *info)
-{
-	return GP_REF_INDEX(info->ref) <= GP_SLOT_OTHER_CLIENT || (info->key.flags & GP_KEY_OTHER);
 }
 
 /* Moves the connection's part in the count of open ones, and counts the handing over. */
@@ -158,24 +151,16 @@ static __always_inline void move_listener(struct gp_conn *c, __u32 service, __u3
 
 int gp_conn_assign(struct gp_conn *c, __u32 service, struct gp_endpoint_key *key)
 {
-	struct gp_endpoint_info *to;
 	__u32 ref;
 
 	if (!c || !key)
 		return -1;
 	key->service = service;
-	c->flags &= ~(GP_CONN_OTHER | GP_CONN_OTHER_SERVICE);
 	ref = gp_endpoint_get(key);
 	if (ref != c->endpoint) {
 		move(c, ref);
 		move_listener(c, service, ref);
 	}
-	c->service = service;
-	c->endpoint = ref;
-	to = gp_endpoint_info(ref);
-	if (to && is_other(to))
-		c->flags |= GP_CONN_OTHER;
-	if (!GP_REF_INDEX(service))
-		c->flags |= GP_CONN_OTHER_SERVICE;
+	gp_conn_place(c, service, ref);
 	return 0;
 }

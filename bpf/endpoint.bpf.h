@@ -46,6 +46,22 @@ static __always_inline void gp_endpoint_connections(__u32 ref, int by)
 		__sync_fetch_and_add(&info->connections, by);
 }
 
+/* Puts the connection down at a service and an endpoint, with the marks of those that lost their
+ * name. */
+static __always_inline void gp_conn_place(struct gp_conn *c, __u32 service, __u32 endpoint)
+{
+	struct gp_endpoint_info *info = gp_endpoint_info(endpoint);
+
+	c->service = service;
+	c->endpoint = endpoint;
+	c->flags &= ~(GP_CONN_OTHER | GP_CONN_OTHER_SERVICE);
+	if (info &&
+	    (GP_REF_INDEX(endpoint) <= GP_SLOT_OTHER_CLIENT || (info->key.flags & GP_KEY_OTHER)))
+		c->flags |= GP_CONN_OTHER;
+	if (!GP_REF_INDEX(service))
+		c->flags |= GP_CONN_OTHER_SERVICE;
+}
+
 /* What the connection's listener has to hand on; NULL if nothing, or it is gone. */
 static __always_inline struct gp_listener *gp_listener_of(const struct gp_conn *c)
 {
@@ -64,7 +80,7 @@ static __always_inline struct gp_endpoint_record *gp_endpoint_record(__u32 ref)
 	return r && r->ref == ref ? r : NULL;
 }
 
-/* This CPU's record of a service, or NULL likewise. */
+/* This CPU's record of a service, whoever has the slot by now; NULL for GP_SLOT_NONE. */
 static __always_inline struct gp_service_record *gp_service_record(__u32 ref)
 {
 	__u32 index = GP_REF_INDEX(ref) * gp_shards + gp_shard();

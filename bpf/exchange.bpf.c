@@ -100,8 +100,9 @@ int gp_conn_own_slow(struct gp_conn *c, struct gp_endpoint_key *key, struct gp_t
 	owner = gp_service_info(service);
 	if (owner && (owner->flags & GP_INFO_IGNORED))
 		c->flags |= GP_CONN_IGNORED;
-	else if (service != c->service || c->endpoint == GP_SLOT_NONE)
-		gp_conn_assign(c, service, key);
+	else if (service != c->service || c->endpoint == GP_SLOT_NONE ||
+		 ((c->flags & GP_CONN_OTHER) && !(c->flags & GP_CONN_OWNED)))
+		gp_conn_assign(c, service, key); /* also if there is room again since it listened */
 	c->flags |= GP_CONN_OWNED;
 	return 0;
 }

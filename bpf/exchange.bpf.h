@@ -146,10 +146,15 @@ static __always_inline int gp_readable(struct sock *sk, struct gp_conn *c,
 	return gp_readable_server(sk, c, tp);
 }
 
-static __always_inline int gp_receiving_client(struct sock *sk, struct gp_conn *c)
+static __always_inline int gp_receiving_client(struct sock *sk, struct gp_conn *c,
+					       const struct tcp_sock *tp)
 {
 	struct gp_thread *t;
 
+	if (gp_phase(c->turn) == GP_PHASE_REQUEST && gp_received(sk, tp) != c->received) {
+		gp_drop(GP_DROP_CLOCK); /* as in gp_receiving */
+		gp_readable(sk, c, tp);
+	}
 	if ((c->flags & GP_CONN_OWNED) && !c->caller)
 		return 0;
 	t = gp_conn_own(sk, c);
@@ -181,19 +186,30 @@ static __always_inline void gp_accepted(const struct gp_conn *c, __u64 now)
 static __always_inline int gp_receiving(struct sock *sk, struct gp_conn *c,
 					const struct tcp_sock *tp)
 {
+	enum gp_phase phase;
 	__u32 received;
 	__u64 now;
 
 	if (c->flags & (GP_CONN_LISTENER | GP_CONN_IGNORED))
 		return 0;
 	if (c->role == GP_ROLE_CLIENT)
-		return gp_receiving_client(sk, c);
-	if (gp_phase(c->turn) == GP_PHASE_IDLE) {
+		return gp_receiving_client(sk, c, tp);
+	phase = gp_phase(c->turn);
+	if (phase == GP_PHASE_IDLE || phase == GP_PHASE_ANSWERED) {
 		received = gp_received(sk, tp);
 		if (received == c->received)
 			return 0;
-		c->received = received; /* bytes that came unseen */
-		gp_arrive(sk, c, tp, c->turn, 0);
+		/* Bytes that came unseen: with the handshake, or while another arrival was handled.
+		 */
+		gp_drop(GP_DROP_CLOCK);
+		c->received = received;
+		gp_readable_server(sk, c, tp);
+	}
+	if (phase == GP_PHASE_READ && tp->copied_seq == c->copied_seq) {
+		/* What was taken for the read took nothing: it was a look (MSG_PEEK). */
+		c->read_ns = bpf_ktime_get_ns();
+		gp_stage_read(c, gp_conn_own(sk, c), c->read_ns);
+		return 0;
 	}
 	if (gp_phase(c->turn) != GP_PHASE_REQUEST)
 		return 0;
@@ -279,6 +295,7 @@ static __always_inline int gp_sending_client(struct sock *sk, struct gp_conn *c,
 	if (c->flags & GP_CONN_OWNED)
 		c->caller = 0; /* else it is whom the connection was made for */
 	t = gp_conn_own(sk, c);
+	c->reader = t ? t->pid : 0;
 	cur = t ? gp_current_of(t) : NULL;
 	if (cur && (c->caller || (cur->flags & GP_CURRENT_OPEN)))
 		gp_work_call(t, c, now);

@@ -20,8 +20,7 @@ int older_tcp(struct bpf_iter__tcp *ctx)
 		return 0;
 	sk = (struct sock *)bpf_skc_to_tcp_sock(common);
 	if (!sk)
-		return 0; /* a request or TIME_WAIT socket: nothing happens on it any more, or yet
-			   */
+		return 0; /* a request or TIME_WAIT socket: nothing happens on it */
 	key.netns = common->skc_net.net->ns.inum;
 	key.port = common->skc_num;
 	if (common->skc_state == BPF_TCP_LISTEN)
@@ -110,10 +109,7 @@ static __always_inline void gauge_listener(const struct sock *sk, struct gp_conn
 					   struct gp_endpoint_record *r,
 					   struct gp_endpoint_gauges *g)
 {
-	__u32 drops = sk->sk_drops.counter;
-
-	gp_add(&r->overflows, drops - c->retransmits);
-	c->retransmits = drops;
+	gp_listener_count_overflows(c, sk, r);
 	g->accept_queue += sk->sk_ack_backlog;
 	g->accept_limit += sk->sk_max_ack_backlog;
 	g->listeners++;

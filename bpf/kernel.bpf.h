@@ -91,6 +91,12 @@ struct tcp_sock {
 struct sk_buff {
 	struct sock *sk;
 	unsigned int len;
+	unsigned int end; /* from `head`: where the struct skb_shared_info is */
+	unsigned char *head;
+};
+
+struct skb_shared_info {
+	unsigned short gso_segs;
 };
 
 struct msghdr;
@@ -109,6 +115,7 @@ struct css_set {
 
 struct rq {
 	unsigned int nr_running;
+	__u64 clock;
 };
 
 struct cfs_rq {
@@ -117,6 +124,11 @@ struct cfs_rq {
 
 struct sched_entity {
 	struct cfs_rq *cfs_rq;
+	__u64 exec_start, sum_exec_runtime, prev_sum_exec_runtime;
+};
+
+struct sched_info {
+	__u64 last_queued;
 };
 
 struct task_struct {
@@ -125,6 +137,7 @@ struct task_struct {
 	int tgid;
 	unsigned in_iowait : 1;
 	struct sched_entity se;
+	struct sched_info sched_info;
 	struct task_struct *group_leader;
 	struct css_set *cgroups;
 	char comm[16];

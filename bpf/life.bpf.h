@@ -50,6 +50,7 @@ static __always_inline void gp_listener_end(struct gp_conn *c)
 {
 	struct gp_listener *l = gp_listener_of(c);
 
+	c->flags &= ~GP_CONN_LISTENER;
 	gp_endpoint_connections(c->endpoint, -1);
 	if (!l)
 		return;
@@ -71,8 +72,7 @@ static __always_inline void gp_listener_follow(struct gp_conn *c)
 		gp_endpoint_connections(c->endpoint, -1);
 		gp_endpoint_connections(l->endpoint, 1);
 	}
-	c->endpoint = l->endpoint;
-	c->service = l->service;
+	gp_conn_place(c, l->service, l->endpoint);
 }
 
 /*
@@ -113,9 +113,9 @@ static __always_inline void gp_conn_adopt(struct gp_conn *c, const struct sock *
 		c->flags = GP_CONN_LISTENER;
 		c->retransmits = sk->sk_drops.counter;
 		gp_listener_begin(c);
+		return;
 	}
-	if (state != BPF_TCP_LISTEN && state != BPF_TCP_SYN_SENT)
-		c->flags = GP_CONN_OPEN;
+	c->flags = state == BPF_TCP_SYN_SENT ? GP_CONN_CONNECTING : GP_CONN_OPEN;
 	if (!tp)
 		return;
 	c->received = gp_received(sk, tp);
@@ -124,20 +124,33 @@ static __always_inline void gp_conn_adopt(struct gp_conn *c, const struct sock *
 	c->retransmits = tp->total_retrans;
 }
 
-/* Takes what the kernel counted since the last time. May run at the same time as itself. */
+/*
+ * Adds what a counter of the socket has grown by since it was last taken. Two may try at the same
+ * time, the collector and whoever closes the connection: only one of them takes a difference. (The
+ * collector may see a FIN in `bytes_received` before the flag that tells of it: a byte too many.)
+ */
+static __always_inline void gp_take_growth(__u64 *taken, __u64 now, __u64 *to)
+{
+	for (int i = 0; i < 2; i++) {
+		__u64 old = *(volatile __u64 *)taken;
+
+		if (now <= old)
+			return;
+		if (__sync_val_compare_and_swap(taken, old, now) == old) {
+			gp_add(to, now - old);
+			return;
+		}
+	}
+}
+
 static __always_inline void gp_conn_count_bytes(struct gp_conn *c, const struct sock *sk,
 						const struct tcp_sock *tp,
 						struct gp_endpoint_record *r)
 {
-	__u64 in = gp_received(sk, tp), out = tp->bytes_sent - tp->bytes_retrans;
 	__u32 retransmits = tp->total_retrans;
 
-	/* Exchanged, so that the differences add up to the whole in whatever order they are taken.
-	 */
-	if (in != c->bytes_in)
-		gp_add(&r->bytes_in, in - __sync_lock_test_and_set(&c->bytes_in, in));
-	if (out != c->bytes_out)
-		gp_add(&r->bytes_out, out - __sync_lock_test_and_set(&c->bytes_out, out));
+	gp_take_growth(&c->bytes_in, gp_received(sk, tp), &r->bytes_in);
+	gp_take_growth(&c->bytes_out, tp->bytes_sent - tp->bytes_retrans, &r->bytes_out);
 	if (retransmits != c->retransmits)
 		gp_add(&r->retransmits,
 		       (__u32)(retransmits -
@@ -151,6 +164,8 @@ static __always_inline void gp_conn_established(struct gp_conn *c, struct sock *
 	__u64 now = bpf_ktime_get_ns(), took = now - c->connect_ns;
 	__u32 received;
 
+	if (active)
+		c->flags &= ~GP_CONN_CONNECTING;
 	c->flags |= GP_CONN_OPEN;
 	gp_endpoint_connections(c->endpoint, 1);
 	if (r) {
@@ -190,6 +205,9 @@ static __always_inline void gp_conn_failed(struct gp_conn *c, int error)
 {
 	struct gp_endpoint_record *r = gp_endpoint_record(c->endpoint);
 
+	if (!(c->flags & GP_CONN_CONNECTING))
+		return;
+	c->flags &= ~GP_CONN_CONNECTING;
 	if (r)
 		gp_add(&r->failed[gp_failure_of(error)], 1);
 }
@@ -229,13 +247,38 @@ static __always_inline void gp_conn_end_exchange(struct gp_conn *c, struct sock 
 	gp_exchange_lost(sk, c, start_ns);
 }
 
+/*
+ * Connections that found no room since the last time: what the listener dropped but for packets
+ * that it would have dropped in any case. These are counted a moment after the kernel has added
+ * them to its drops, so what was found may be less the next time: then it was counted already. May
+ * run at the same time as itself.
+ */
+static __always_inline void gp_listener_count_overflows(struct gp_conn *c, const struct sock *sk,
+							struct gp_endpoint_record *r)
+{
+	__u32 drops = sk->sk_drops.counter - (__u32)c->discards;
+
+	if ((__s32)(drops - c->retransmits) > 0)
+		gp_add(&r->overflows,
+		       (__u32)(drops - __sync_lock_test_and_set(&c->retransmits, drops)));
+}
+
+static __always_inline void gp_listener_closed(struct gp_conn *c, const struct sock *sk)
+{
+	struct gp_endpoint_record *r = gp_endpoint_record(c->endpoint);
+
+	if (r)
+		gp_listener_count_overflows(c, sk, r);
+	gp_listener_end(c);
+}
+
 static __always_inline void gp_conn_closed(struct gp_conn *c, struct sock *sk)
 {
 	const struct tcp_sock *tp = gp_tcp((struct sock *)sk);
 	struct gp_endpoint_record *r;
 
 	if (c->flags & GP_CONN_LISTENER) {
-		gp_listener_end(c);
+		gp_listener_closed(c, sk);
 		return;
 	}
 	if (!tp || !(c->flags & GP_CONN_OPEN))

@@ -3,11 +3,14 @@
 #include "thread.bpf.h"
 
 SEC("?tp_btf/sched_process_exec")
-int BPF_PROG(exec_tp, struct task_struct *p)
+int BPF_PROG(exec_tp, struct task_struct *p, int old_pid)
 {
 	struct gp_task_id id;
 
 	gp_task_id(&id, p);
+	if ((__u32)old_pid != id.pid)
+		gp_thread_remove(
+			old_pid); /* a thread other than the leader took the leader's place */
 	gp_thread_moved(&id, true);
 	return 0;
 }

@@ -18,6 +18,8 @@
  */
 #define WAKING_RACE_NS 20000
 
+#define BORN_LATELY (1 << 20) /* of 1024 ns */
+
 /* Makes the record of a thread, on first sight. */
 static __noinline struct gp_thread *first_sight(struct task_struct *p)
 {
@@ -89,22 +91,26 @@ static __always_inline void switch_out(struct task_struct *prev, struct gp_threa
 	t->sequence++;
 }
 
-/* When the wait that ends now began; 0 if that was not seen. */
-static __always_inline __u64 wait_began(const struct gp_thread *t)
+/*
+ * When `next` began to wait, if it was not seen to be woken (by a thread that the kernel hides from
+ * tracing, or in an interrupt of one): when the kernel queued it.
+ */
+static __always_inline __u64 queued_ns(const struct gp_thread *t, const struct task_struct *next,
+				       __u64 now)
 {
-	__u64 waking = t->waking_ns;
+	__u64 queued = now - (next->se.cfs_rq->rq->clock - next->sched_info.last_queued);
 
-	if (t->state == GP_THREAD_WAITING)
-		return t->since_ns;
-	if (!waking)
+	if (t->state == GP_THREAD_UNKNOWN)
 		return 0;
-	return waking > t->since_ns ? waking : t->since_ns;
+	return queued > t->since_ns && queued < now ? queued : now;
 }
 
-static __always_inline void switch_in(struct gp_thread *t, __u64 now, struct gp_cpu_record *cpu)
+/* `began`: when the wait that ends now began; 0 if that is not known. */
+static __always_inline void switch_in(struct gp_thread *t, __u64 now, __u64 began,
+				      struct gp_cpu_record *cpu)
 {
 	struct gp_service_record *r = gp_service_record(t->service);
-	__u64 began = wait_began(t), wait;
+	__u64 wait;
 
 	t->sequence++;
 	barrier();
@@ -120,11 +126,22 @@ static __always_inline void switch_in(struct gp_thread *t, __u64 now, struct gp_
 		gp_raise(&r->runqueue_max_ns, wait);
 		gp_hist_count_one(r->runqueue, gp_slot(wait));
 	}
+	if (t->born && (__u32)(now >> 10) - t->born > BORN_LATELY)
+		t->born = 0;
 	t->state = GP_THREAD_RUNNING;
 	t->since_ns = now;
 	t->waking_ns = began < now ? began : now;
 	barrier();
 	t->sequence++;
+}
+
+/* The thread that leaves the CPU was not seen to get it. */
+static __always_inline void switch_in_unseen(struct gp_thread *t, const struct task_struct *prev,
+					     struct gp_cpu_record *cpu, __u64 now)
+{
+	__u64 got = gp_thread_got_ns(t, prev, cpu, now), began = gp_wait_began(t);
+
+	switch_in(t, got, began ? began : got, cpu);
 }
 
 SEC("?tp_btf/sched_switch")
@@ -135,6 +152,7 @@ int BPF_PROG(switch_tp, bool preempt, struct task_struct *prev, struct task_stru
 	struct gp_cpu_record *r = bpf_map_lookup_elem(&cpus, &cpu);
 	__u64 now = bpf_ktime_get_ns();
 	struct gp_thread *t;
+	__u64 began;
 
 	if (!r)
 		return 0;
@@ -142,12 +160,15 @@ int BPF_PROG(switch_tp, bool preempt, struct task_struct *prev, struct task_stru
 	barrier();
 	if (prev->pid) {
 		t = gp_thread_find(prev->pid);
+		if (t && t->state != GP_THREAD_RUNNING && t->state != GP_THREAD_UNKNOWN)
+			switch_in_unseen(t, prev, r, now);
 		if (t)
 			switch_out(prev, t, now, preempt || !state, state);
 		if (t && (state & GP_TASK_DEAD))
 			gp_thread_remove(prev->pid);
 	}
 	if (next->pid) {
+		r->task_clock_ns = now - next->se.exec_start;
 		t = gp_thread_find(next->pid);
 		if (!t)
 			t = first_sight(next);
@@ -158,7 +179,10 @@ int BPF_PROG(switch_tp, bool preempt, struct task_struct *prev, struct task_stru
 			gp_thread_moved(&id, false);
 		}
 		if (t) {
-			switch_in(t, now, r);
+			began = gp_wait_began(t);
+			if (!began)
+				began = queued_ns(t, next, now);
+			switch_in(t, now, began, r);
 			service = t->service;
 		}
 	}
@@ -188,7 +212,11 @@ int BPF_PROG(created_tp, struct task_struct *p)
 	if (gp_thread_add(&id))
 		return 0;
 	t = gp_thread_find(id.pid);
-	if (t)
+	if (t) {
 		t->waking_ns = bpf_ktime_get_ns();
+		t->since_ns = t->waking_ns;
+		t->state = GP_THREAD_BLOCKED;
+		t->born = t->waking_ns >> 10 | 1;
+	}
 	return 0;
 }

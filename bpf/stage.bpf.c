@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "stage.bpf.h"
 
-/* The place of work `id`: its own, or, with `claim`, a free one made its own. NULL if there is
- * none. */
-static __always_inline struct gp_work *work_place(__u32 id, bool claim)
+/* The place of work `id`, or NULL. */
+static __always_inline struct gp_work *work_place(__u32 id)
 {
 	for (__u32 way = 0; way < GP_WORK_WAYS; way++) {
 		__u32 index = (id + way) & (GP_WORKS - 1);
@@ -13,7 +12,49 @@ static __always_inline struct gp_work *work_place(__u32 id, bool claim)
 			return NULL;
 		if (w->id == id)
 			return w;
-		if (claim && !w->id && !__sync_val_compare_and_swap(&w->id, 0, id))
+	}
+	return NULL;
+}
+
+/* Empties a work, which is locked, and gives its place to `id`; 0: to nobody. */
+static __always_inline void work_reset(struct gp_work *w, __u32 id)
+{
+	w->own_ns = 0;
+	w->downstream_ns = 0;
+	w->taken.runqueue_ns = 0;
+	w->taken.cpu_ns = 0;
+	w->taken.io_ns = 0;
+	w->calls = 0;
+	w->longest_ns = 0;
+	w->id = id;
+}
+
+static __always_inline void work_end(struct gp_work *w, __u32 id)
+{
+	bpf_spin_lock(&w->lock);
+	if (w->id == id)
+		work_reset(w, 0);
+	bpf_spin_unlock(&w->lock);
+}
+
+/* A place for work `id`: a free one, or that of one so old that its exchange has likely been lost.
+ */
+static __always_inline struct gp_work *work_claim(__u32 id, __u64 now)
+{
+	for (__u32 way = 0; way < GP_WORK_WAYS; way++) {
+		__u32 index = (id + way) & (GP_WORKS - 1);
+		struct gp_work *w = bpf_map_lookup_elem(&works, &index);
+		bool last = way == GP_WORK_WAYS - 1;
+
+		if (!w)
+			return NULL;
+		bpf_spin_lock(&w->lock);
+		if (!w->id || (last && w->begun_ns + GP_WORK_OLD_NS < now)) {
+			work_reset(w, id);
+			w->begun_ns = now;
+		}
+		bpf_spin_unlock(&w->lock);
+		if (w->id == id)
 			return w;
 	}
 	return NULL;
@@ -22,8 +63,10 @@ static __always_inline struct gp_work *work_place(__u32 id, bool claim)
 /* The work of the thread's current exchange, begun if need be. */
 static __always_inline struct gp_work *work_of(const struct gp_thread *t, struct gp_current *cur)
 {
-	struct gp_work *w = work_place(cur->id, true);
+	struct gp_work *w = work_place(cur->id);
 
+	if (!w)
+		w = work_claim(cur->id, bpf_ktime_get_ns());
 	cur->flags |= GP_CURRENT_WORK;
 	if (w)
 		w->pid = t->pid;
@@ -56,7 +99,7 @@ static __always_inline __u64 own_ns(const struct gp_work *w, const struct gp_cur
 
 int gp_work_finish(struct gp_current *cur, __u32 id, __u64 cpu_ns, struct gp_split *split)
 {
-	struct gp_work *w = work_place(id, false);
+	struct gp_work *w = work_place(id);
 
 	if (!cur || !split || !w)
 		return -1;
@@ -65,14 +108,8 @@ int gp_work_finish(struct gp_current *cur, __u32 id, __u64 cpu_ns, struct gp_spl
 	split->downstream_ns = w->downstream_ns;
 	split->taken = w->taken;
 	split->longest = w->longest_ns ? w->longest : GP_SLOT_NONE;
-	w->own_ns = 0;
-	w->downstream_ns = 0;
-	w->taken.runqueue_ns = 0;
-	w->taken.cpu_ns = 0;
-	w->taken.io_ns = 0;
-	w->calls = 0;
-	w->longest_ns = 0;
-	w->id = 0;
+	split->longest_ns = w->longest_ns;
+	work_reset(w, 0);
 	bpf_spin_unlock(&w->lock);
 	return 0;
 }
@@ -90,7 +127,7 @@ int gp_work_intend(struct gp_thread *t, struct gp_conn *c)
 {
 	struct gp_current *cur = t ? gp_current_of(t) : NULL;
 
-	if (!cur || !c || !(cur->flags & GP_CURRENT_OPEN) || !work_of(t, cur))
+	if (!cur || !c || !cur->id || !(cur->flags & GP_CURRENT_OPEN) || !work_of(t, cur))
 		return 0;
 	c->caller = cur->id;
 	c->caller_endpoint = cur->endpoint;
@@ -111,8 +148,8 @@ int gp_work_call(struct gp_thread *t, struct gp_conn *c, __u64 now)
 			return 0;
 		gp_work_intend(t, c);
 	}
-	w = work_place(c->caller, false);
-	if (!w || w->pid != t->pid || !gp_thread_spent(t, now, &spent)) {
+	w = work_place(c->caller);
+	if (!w || w->pid != t->pid || !gp_thread_spent_here(t, now, &spent)) {
 		c->caller = 0; /* answered meanwhile */
 		return 0;
 	}
@@ -134,12 +171,12 @@ int gp_work_reply(struct gp_conn *c, __u64 now)
 
 	if (!c || !c->caller)
 		return 0;
-	w = work_place(c->caller, false);
+	w = work_place(c->caller);
 	if (!w)
 		return 0; /* answered without waiting for this call */
 	t = gp_thread_find(w->pid);
 	cur = t ? gp_current_of(t) : NULL;
-	if (!cur || !gp_thread_spent(t, now, &spent))
+	if (!cur || !gp_thread_spent_there(t, now, &spent))
 		return -1;
 	own = own_ns(w, cur, spent.cpu_ns);
 	bpf_spin_lock(&w->lock);
@@ -169,8 +206,8 @@ int gp_work_resume(struct gp_thread *t, struct gp_conn *c, __u64 now)
 
 	if (!cur || !c || !c->caller || cur->id == c->caller)
 		return 0;
-	w = work_place(c->caller, false);
-	if (!w || w->pid != t->pid || !gp_thread_spent(t, now, &spent))
+	w = work_place(c->caller);
+	if (!w || w->pid != t->pid || !gp_thread_spent_here(t, now, &spent))
 		return 0;
 	if (cur->flags & GP_CURRENT_OPEN)
 		gp_work_park(t, cur, spent.cpu_ns);
@@ -178,5 +215,21 @@ int gp_work_resume(struct gp_thread *t, struct gp_conn *c, __u64 now)
 	cur->endpoint = c->caller_endpoint;
 	cur->cpu_ns = spent.cpu_ns;
 	cur->flags = GP_CURRENT_OPEN | GP_CURRENT_WORK;
+	return 0;
+}
+
+int gp_work_forget(__u32 id, __u32 pid)
+{
+	struct gp_thread *t = pid ? gp_thread_find(pid) : NULL;
+	struct gp_current *cur = t ? gp_current_of(t) : NULL;
+	struct gp_work *w;
+
+	/* The thread itself may turn to another exchange just now: then it is not there any more.
+	 */
+	if (cur)
+		__sync_val_compare_and_swap(&cur->id, id, 0);
+	w = work_place(id);
+	if (id && w)
+		work_end(w, id);
 	return 0;
 }

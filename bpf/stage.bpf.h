@@ -25,6 +25,8 @@
 #include "maps.bpf.h"
 #include "thread.bpf.h"
 
+#define GP_SPENT_TRIES 16
+
 /* The thread turns away from its open current exchange: puts down what it spent on that. */
 int gp_work_park(struct gp_thread *t, struct gp_current *cur, __u64 cpu_ns);
 
@@ -34,6 +36,7 @@ struct gp_split {
 	struct gp_counters taken; /* of the handler's time during calls; cpu_ns: for others */
 	__u32 longest; /* gp_ref of the endpoint of the call that took longest; GP_SLOT_NONE: none
 			*/
+	__u64 longest_ns;
 };
 
 /*
@@ -41,6 +44,12 @@ struct gp_split {
  * until now. 0, or -1 if nothing is known of it any more.
  */
 int gp_work_finish(struct gp_current *cur, __u32 id, __u64 cpu_ns, struct gp_split *split);
+
+/*
+ * The exchange `id`, read by thread `pid`, is over in a way that the thread does not know of:
+ * another one answered it, or its connection is gone.
+ */
+int gp_work_forget(__u32 id, __u32 pid);
 
 /* A connection is made on behalf of the thread's current exchange, if that is open. */
 int gp_work_intend(struct gp_thread *t, struct gp_conn *c);
@@ -81,6 +90,25 @@ static __always_inline bool gp_thread_spent(const struct gp_thread *t, __u64 now
 	return !(sequence & 1) && *(volatile __u8 *)&t->sequence == sequence;
 }
 
+/* As gp_thread_spent, of the current thread, even if it was not seen to get the CPU. */
+static __always_inline bool gp_thread_spent_here(struct gp_thread *t, __u64 now,
+						 struct gp_counters *spent)
+{
+	if (t->state == GP_THREAD_RUNNING)
+		return gp_thread_spent(t, now, spent);
+	return !gp_thread_spent_unseen(t, now, spent);
+}
+
+/* As gp_thread_spent, of a thread that another CPU may be switching: that soon ends. */
+static __always_inline bool gp_thread_spent_there(const struct gp_thread *t, __u64 now,
+						  struct gp_counters *spent)
+{
+	for (int i = 0; i < GP_SPENT_TRIES; i++)
+		if (gp_thread_spent(t, now, spent))
+			return true;
+	return false;
+}
+
 /* What a thread works for. */
 static __always_inline struct gp_current *gp_current_of(const struct gp_thread *t)
 {
@@ -107,7 +135,7 @@ static __always_inline void gp_stage_arrive(struct gp_conn *c, bool accepted, __
 	}
 	if (c->reader)
 		t = gp_thread_find(c->reader);
-	if (!t || !gp_thread_spent(t, now, &spent))
+	if (!t || !gp_thread_spent_there(t, now, &spent))
 		return;
 	c->arrive_runqueue_ns = spent.runqueue_ns;
 	c->flags |= GP_CONN_SNAPPED;
@@ -118,12 +146,16 @@ static __always_inline void gp_stage_arrive(struct gp_conn *c, bool accepted, __
  * reads: it waited for a CPU since it was woken; before that, it is known only if the connection
  * was not accepted yet, or the thread was running all the time.
  */
-static __always_inline void gp_stage_guess(struct gp_conn *c, const struct gp_thread *t)
+static __always_inline void gp_stage_guess(struct gp_conn *c, const struct gp_thread *t,
+					   const struct gp_counters *spent)
 {
-	__u64 start = c->start_ns, since = t->since_ns, began = t->waking_ns;
+	__u64 start = c->start_ns, since = c->read_ns - (spent->cpu_ns - t->cpu_ns);
+	__u64 began = t->waking_ns;
 
 	c->waited_ns = 0;
 	c->lost_ns = 0;
+	if (t->state != GP_THREAD_RUNNING) /* it was not seen to get the CPU */
+		began = since - (spent->runqueue_ns - t->runqueue_ns);
 	if (since <= start)
 		return; /* busy with something else throughout */
 	if (began > since) {
@@ -139,6 +171,34 @@ static __always_inline void gp_stage_guess(struct gp_conn *c, const struct gp_th
 	}
 }
 
+/*
+ * What is known besides if the thread was born lately, and has `spent` so much since. If the
+ * request is older, that is all. Else the request waited at least for what the thread's other
+ * doings leave of its time, and was backlog at least for what its waits leave.
+ */
+static __always_inline void gp_stage_guess_young(struct gp_conn *c, const struct gp_thread *t,
+						 const struct gp_counters *spent)
+{
+	__u64 before = c->read_ns - c->start_ns, waits = spent->runqueue_ns, other, least, most;
+	__u64 life = (__u64)((__u32)(c->read_ns >> 10) - t->born) << 10;
+
+	most = waits < before ? waits : before;
+	if (life <= before) {
+		c->waited_ns = most;
+		c->lost_ns = 0;
+		return;
+	}
+	if (!c->lost_ns)
+		return;
+	other = life > waits ? life - waits : 0;
+	least = before > other ? before - other : 0;
+	if (c->waited_ns < least)
+		c->waited_ns = least;
+	most = most > c->waited_ns ? most - c->waited_ns : 0;
+	if (c->lost_ns > most)
+		c->lost_ns = most;
+}
+
 /* The application reads the request, as thread `t`. */
 static __always_inline void gp_stage_read(struct gp_conn *c, struct gp_thread *t, __u64 now)
 {
@@ -147,17 +207,21 @@ static __always_inline void gp_stage_read(struct gp_conn *c, struct gp_thread *t
 	struct gp_listener *l;
 	__s64 waited;
 
-	if (!gp_with_sched || !cur || !gp_thread_spent(t, now, &spent)) {
+	if (!gp_with_sched || !cur || !gp_thread_spent_here(t, now, &spent)) {
 		c->reader = 0;
 		return;
 	}
 	if ((c->flags & GP_CONN_SNAPPED) && c->reader == t->pid) {
-		/* Below 0 if another CPU was about to switch the thread in at `arrive`. */
+		/* Below 0, or too long, if another CPU was about to switch it at `arrive`. */
 		waited = spent.runqueue_ns - c->arrive_runqueue_ns;
+		if (waited > (__s64)(now - c->start_ns))
+			waited = now - c->start_ns;
 		c->waited_ns = waited > 0 ? waited : 0;
 		c->lost_ns = 0;
 	} else {
-		gp_stage_guess(c, t);
+		gp_stage_guess(c, t, &spent);
+		if (t->born)
+			gp_stage_guess_young(c, t, &spent);
 	}
 	if (c->reader != t->pid) {
 		c->reader = t->pid;
@@ -165,7 +229,7 @@ static __always_inline void gp_stage_read(struct gp_conn *c, struct gp_thread *t
 		if (l)
 			l->reader = t->pid;
 	}
-	if (cur->flags & GP_CURRENT_OPEN)
+	if ((cur->flags & GP_CURRENT_OPEN) && cur->id != c->id)
 		gp_work_park(t, cur, spent.cpu_ns);
 	c->handler = spent;
 	c->id += 0x9e3779b1; /* a new one for each exchange */
@@ -226,6 +290,7 @@ static __always_inline void gp_stage_split(struct gp_conn *c, struct gp_current 
 	parts->ns[GP_STAGE_IO] = io - split.taken.io_ns;
 	parts->ns[GP_STAGE_SLEEP] = sleep + split.taken.runqueue_ns + split.taken.cpu_ns +
 				    split.taken.io_ns - split.downstream_ns;
+	c->longest_ns = split.longest_ns; /* in the place of read_ns, which has served */
 }
 
 /* Whether each part, and so none below 0, fits in the whole. */
@@ -248,17 +313,21 @@ static __always_inline void gp_stage_answer(struct gp_conn *c, struct gp_thread 
 
 	c->longest = GP_SLOT_NONE;
 	if (!gp_with_sched || !cur || !c->reader || !c->read_ns ||
-	    !gp_thread_spent(t, now, &spent)) {
+	    !gp_thread_spent_here(t, now, &spent)) {
 		gp_stage_unknown(c, total);
 		return;
 	}
-	if (t->pid == c->reader)
+	if (t->pid == c->reader) {
 		gp_stage_split(c, cur, now, &spent, &parts);
-	else
+	} else {
 		gp_stage_handed_off(c, t, cur, now, &parts);
+		gp_work_forget(c->id, c->reader);
+	}
 	parts.ns[GP_STAGE_RUNQUEUE] += waited;
 	parts.ns[GP_STAGE_BACKLOG] += before - waited - lost;
 	parts.ns[GP_STAGE_UNATTRIBUTED] += lost;
+	if ((cur->flags & GP_CURRENT_OPEN) && cur->id != c->id)
+		gp_work_park(t, cur, spent.cpu_ns); /* it had read another since */
 	cur->id = c->id;
 	cur->endpoint = c->endpoint;
 	cur->cpu_ns = spent.cpu_ns;

@@ -31,7 +31,7 @@ struct gp_thread {
 	__u64 waking_ns;
 	__u64 runqueue_ns, cpu_ns, io_ns; /* of its life, as far as seen */
 	__u32 tgid;
-	__u32 reserved2;
+	__u32 born; /* when it was created, in 1024 ns; 0: not seen, or more than 1 s ago */
 };
 
 /*
@@ -54,14 +54,6 @@ struct gp_current {
 _Static_assert(sizeof(struct gp_current) == 64, "one cache line a thread");
 _Static_assert(sizeof(struct gp_thread) == 64, "one cache line a thread");
 
-/*
- * A connection: what is kept with one socket, from the handshake on (and with a listener). With
- * the kernel's own 264 bytes it stays below 448, so at most 184 here.
- *
- * All events of a TCP socket run under its lock, so fields are written plainly. The collector's
- * iterator does not hold it: it may only end an answered exchange, by exchanging `turn`
- * (exchange.bpf.h), and add up byte counts, by exchanging `bytes_in` and `bytes_out`.
- */
 /*
  * What the connections of one listener leave for those to come. Place 0 is nobody's: it stands for
  * listeners beyond GP_LISTENERS, of which nothing is handed on.
@@ -97,7 +89,8 @@ enum gp_phase {
 #define GP_CONN_OTHER 8	  /* its endpoint is an `other` */
 #define GP_CONN_OTHER_SERVICE 16
 #define GP_CONN_OWNED 32       /* somebody received or sent on it: its owner is known */
-#define GP_CONN_SNAPPED 64     /* `handler` was known at `arrive` */
+#define GP_CONN_CONNECTING 64  /* clients: connect() has neither worked nor failed yet */
+#define GP_CONN_SNAPPED 64     /* servers: `handler` was known at `arrive` */
 #define GP_CONN_UNACCEPTED 128 /* not accepted yet at `arrive` */
 
 /* What a thread has spent until some moment. */
@@ -111,9 +104,10 @@ struct gp_counters {
  */
 struct gp_work {
 	struct bpf_spin_lock lock;
-	__u32 id;     /* 0: free */
-	__u32 pid;    /* its handler */
-	__u32 calls;  /* open now */
+	__u32 id;    /* 0: free */
+	__u32 pid;   /* its handler */
+	__u32 calls; /* open now */
+	__u64 begun_ns;
 	__u64 own_ns; /* CPU time spent on it, before its handler last turned to another */
 	__u64 mark_ns, mark_own_ns;
 	struct gp_counters mark; /* until then, time of calls is taken */
@@ -125,6 +119,7 @@ struct gp_work {
 
 #define GP_WORKS 8192
 #define GP_WORK_WAYS 4
+#define GP_WORK_OLD_NS 10000000000ULL /* may be taken for another from then on */
 
 /* Where a server's exchange spent its time from `arrive` to `first`. */
 struct gp_parts {
@@ -132,6 +127,15 @@ struct gp_parts {
 };
 
 /*
+ * A connection: what is kept with one socket, from the handshake on (and with a listener). With
+ * the kernel's own 264 bytes it stays below 448, so at most 184 here.
+ *
+ * All events of a TCP socket run under its lock, so fields are written plainly. The collector's
+ * iterator does not hold it. It ends an answered exchange by exchanging `turn` (exchange.bpf.h),
+ * and adds up counts by exchanging `bytes_in`, `bytes_out` and `retransmits`. Racy, as it writes
+ * plainly what events write, too: GP_CONN_IGNORED in `flags`, a listener's `endpoint` and
+ * `service`, and, of an exchange it ended, `service` and `edge`.
+ *
  * The first 56 bytes share a cache line (the kernel's element has 8 of its own before them): all
  * that an arrival, in softirq on any CPU, reads and writes of a server's connection. The rest
  * belongs to the application's CPU.
@@ -141,7 +145,7 @@ struct gp_conn {
 	__u64 arrive_ns;	  /* server: when the request now unread became readable */
 	__u64 arrive_runqueue_ns; /* what `reader` had waited for a CPU until then */
 	__u32 endpoint;		  /* gp_ref, or GP_SLOT_NONE */
-	__u32 reader;		  /* server: pid of the thread that last read; 0: none */
+	__u32 reader;		  /* pid of who last read (client: sent) a request; 0: none */
 	__u8 role, flags;
 	__u16 port;	  /* of the endpoint */
 	__u32 received;	  /* payload bytes that had arrived at the last event; may wrap */
@@ -156,6 +160,7 @@ struct gp_conn {
 	union {
 		__u64 read_ns;	  /* server: the first receive that took bytes of the request */
 		__u64 connect_ns; /* client: connect called; 0: before goldpan */
+		__u64 longest_ns; /* server, ANSWERED: of the call it waited longest for */
 	};
 	__u64 first_ns;		  /* server: first; client: reply */
 	__u64 last_ns;		  /* server: last; client: done */
@@ -176,9 +181,13 @@ struct gp_conn {
 			__u32 edge;	       /* place of the edge last counted at; 0: none */
 		};
 	};
-	__u64 bytes_in, bytes_out; /* already counted at the endpoint */
-	__u32 retransmits;	   /* already counted; listeners: overflows */
-	__u32 longest;		   /* gp_ref of the client endpoint that was waited for longest */
+	union {
+		__u64 bytes_in; /* already counted at the endpoint */
+		__u64 discards; /* listeners: packets dropped that were no connection's */
+	};
+	__u64 bytes_out;   /* already counted at the endpoint */
+	__u32 retransmits; /* already counted; listeners: overflows */
+	__u32 longest;	   /* gp_ref of the client endpoint that was waited for longest */
 };
 
 _Static_assert(sizeof(struct gp_conn) <= 184, "448 bytes a connection with the kernel's own");

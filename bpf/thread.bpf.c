@@ -55,6 +55,7 @@ static __always_inline void set_service(struct gp_thread *t, __u32 ref)
 static __always_inline void resolve(struct gp_thread *t, struct gp_task_id *id, bool renamed)
 {
 	struct gp_service_key key = {};
+	__u32 ref;
 
 	if (id->is_kernel) {
 		__builtin_memcpy(key.name, "kernel", 7);
@@ -65,11 +66,14 @@ static __always_inline void resolve(struct gp_thread *t, struct gp_task_id *id, 
 			__builtin_memcpy(key.name, id->name, sizeof(key.name));
 	}
 	t->epoch = gp_epoch;
-	set_service(t, gp_service_get(&key, id->tgid));
+	ref = gp_service_get(&key, id->tgid);
+	/* It may just have been given up: then this thread's name is lost until it moves again. */
+	set_service(t, gp_service_info(ref) ? ref : GP_REF(GP_SLOT_OTHER_SERVICE, 1));
 }
 
 int gp_thread_add(struct gp_task_id *id)
 {
+	struct gp_current *cur;
 	struct gp_thread *t;
 
 	if (!id)
@@ -79,9 +83,15 @@ int gp_thread_add(struct gp_task_id *id)
 		gp_drop(GP_DROP_THREADS);
 		return -1;
 	}
-	t->service = GP_SLOT_NONE;
+	set_service(t, GP_SLOT_NONE);
+	cur = bpf_map_lookup_elem(&currents, &t->index);
+	if (cur) {
+		cur->id = 0;
+		cur->flags = 0;
+	}
 	t->state = GP_THREAD_UNKNOWN;
 	t->since_ns = 0;
+	t->born = 0;
 	t->tgid = id->tgid;
 	t->waking_ns = 0;
 	t->runqueue_ns = 0;
@@ -101,6 +111,27 @@ int gp_thread_moved(struct gp_task_id *id, bool renamed)
 	if (!t)
 		return gp_thread_add(id);
 	resolve(t, id, renamed);
+	return 0;
+}
+
+int gp_thread_spent_unseen(struct gp_thread *t, __u64 now, struct gp_counters *spent)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct gp_cpu_record *r = bpf_map_lookup_elem(&cpus, &cpu);
+	__u64 began, got;
+
+	if (!t || !spent || !r || t->state == GP_THREAD_UNKNOWN)
+		return -1;
+	got = gp_thread_got_ns(t, task, r, now);
+	began = gp_wait_began(t);
+	if (!began)
+		began = got;
+	spent->runqueue_ns = t->runqueue_ns + got - began;
+	spent->cpu_ns = t->cpu_ns + now - got;
+	spent->io_ns = t->io_ns;
+	if (t->state == GP_THREAD_IO)
+		spent->io_ns += began - t->since_ns;
 	return 0;
 }
 

@@ -29,8 +29,44 @@ int gp_thread_add(struct gp_task_id *id);
 /* The thread now runs another program (`id->name`), or is in other control groups. */
 int gp_thread_moved(struct gp_task_id *id, bool renamed);
 
+/* What the current thread has spent until `now`, if it was not seen to get the CPU. 0, or -1. */
+int gp_thread_spent_unseen(struct gp_thread *t, __u64 now, struct gp_counters *spent);
+
 /* The thread is gone. */
 int gp_thread_remove(__u32 pid);
+
+/* When the wait for a CPU began that ends now; 0 if that was not seen. */
+static __always_inline __u64 gp_wait_began(const struct gp_thread *t)
+{
+	__u64 waking = t->waking_ns;
+
+	if (t->state == GP_THREAD_WAITING)
+		return t->since_ns;
+	if (!waking)
+		return 0;
+	return waking > t->since_ns ? waking : t->since_ns;
+}
+
+/*
+ * When the thread that has CPU record `r` got it, though no switch to it was seen: a kernel may
+ * hide threads from tracing, and with one the switch from it to the next. It is when the kernel
+ * began to charge `task`, by what it has charged it since; not before it can have been.
+ */
+static __always_inline __u64 gp_thread_got_ns(const struct gp_thread *t,
+					      const struct task_struct *task,
+					      const struct gp_cpu_record *r, __u64 now)
+{
+	__u64 charged = task->se.sum_exec_runtime - task->se.prev_sum_exec_runtime;
+	__u64 got = task->se.exec_start + r->task_clock_ns - charged, from = gp_wait_began(t);
+
+	if (from < t->since_ns)
+		from = t->since_ns;
+	if (from < r->since_ns)
+		from = r->since_ns;
+	if (got > now) /* a switch takes a while */
+		return now;
+	return got > from ? got : from;
+}
 
 /* The record of a thread that is known, or NULL. */
 static __always_inline struct gp_thread *gp_thread_find(__u32 pid)

@@ -106,8 +106,7 @@ struct gp_service_key {
 #define GP_REF_INDEX(ref) ((ref)&0xffffu)
 #define GP_REF_GENERATION(ref) ((ref) >> 16)
 
-/* State of a slot. User space alone moves FREE -> (given out by the kernel) LIVE -> DEAD -> FREE.
- */
+/* State of a slot. The kernel moves it from FREE to LIVE, user space on to DEAD and to FREE. */
 enum gp_slot_state { GP_SLOT_FREE, GP_SLOT_LIVE, GP_SLOT_DEAD };
 
 #define GP_INFO_IGNORED 1 /* not asked for: user space decided by name; the kernel leaves early */
@@ -171,7 +170,9 @@ struct gp_cpu_record {
 	__u32 service; /* gp_ref of the running task's service; GP_SLOT_NONE for the idle task */
 	__u32 waiting_max; /* most threads seen waiting at a switch; user space sets it back to 0 */
 	__u64 waited_ns;   /* of threads until they were switched in here */
-	__u64 pad[2];
+	__u64 task_clock_ns; /* CLOCK_MONOTONIC less the clock by which the kernel charges tasks
+				here */
+	__u64 pad;
 } __attribute__((aligned(64)));
 
 /* Of one endpoint slot at one collection, added up by the iterator over all connections. */
@@ -190,7 +191,7 @@ enum gp_reason { GP_REASON_SLOW, GP_REASON_ERROR, GP_REASON_ABORTED, GP_REASON_C
 /* One exchange that was slow or failed: the only thing that crosses to user space by itself. */
 struct gp_exemplar {
 	__u64 start_ns;			  /* CLOCK_MONOTONIC: arrive, or send */
-	__u64 duration_ns, first_byte_ns; /* aborted: until it was given up; 0 */
+	__u64 duration_ns, first_byte_ns; /* aborted: both until it was given up */
 	__u64 stages_ns[GP_STAGE_COUNT];
 	__u32 endpoint; /* gp_ref */
 	__u32 reason;

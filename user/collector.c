@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "bpf_object.h"
+#include "clock.h"
 #include "cgroup_stats.h"
 #include "directory.h"
 #include "drain.h"
@@ -44,14 +45,6 @@ struct gp_collector {
 
 #define DRAIN_TRIES 8
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 int gp_collector_new(struct gp_collector **out, const struct gp_loader *loader,
 		     struct gp_slots *slots, const struct gp_config *cfg,
 		     const struct gp_meta *meta)
@@ -66,7 +59,7 @@ int gp_collector_new(struct gp_collector **out, const struct gp_loader *loader,
 	c->slots = slots;
 	c->cfg = cfg;
 	c->meta = meta;
-	c->last_ns = now_ns();
+	c->last_ns = gp_now_ns();
 	c->running_ns = calloc(cfg->max_services, sizeof(*c->running_ns));
 	c->owed_ns = calloc(cfg->max_services, sizeof(*c->owed_ns));
 	if (!c->running_ns || !c->owed_ns)
@@ -215,7 +208,7 @@ static int collect_endpoint(struct gp_collector *c, struct gp_snapshot *s, uint3
 	if (!l)
 		return -ENOMEM;
 	if (!l->wanted) {
-		if (!(info->flags & GP_INFO_IGNORED))
+		if (!(info->flags & GP_INFO_IGNORED) && service != GP_SLOT_OTHER_SERVICE)
 			gp_slots_ignore_endpoint(c->slots, slot, true);
 		return 0;
 	}
@@ -314,7 +307,9 @@ static int collect_service(struct gp_collector *c, struct gp_snapshot *s, uint32
 		return err;
 	gp_distribution_add(&s->host.runqueue, &one.runqueue);
 	if (!l->wanted) {
-		gp_slots_service(c->slots, slot)->flags = GP_INFO_IGNORED;
+		/* Who is in `other` may well be wanted, and is only not named. */
+		if (slot != GP_SLOT_OTHER_SERVICE)
+			gp_slots_service(c->slots, slot)->flags = GP_INFO_IGNORED;
 		return 0;
 	}
 	to = service_named(s, l->identity);
@@ -357,7 +352,7 @@ static int collect_services(struct gp_collector *c, struct gp_snapshot *s)
 int gp_collect(struct gp_collector *c, bool final, struct gp_snapshot **out)
 {
 	gp_auto(gp_snapshot_free) struct gp_snapshot *s = NULL;
-	uint64_t now = now_ns();
+	uint64_t now = gp_now_ns();
 	int err = gp_snapshot_new(&s, c->meta);
 
 	if (!err)

@@ -24,7 +24,7 @@ static bool take_hist(__u32 *from, struct gp_hist *to)
 	return any;
 }
 
-/* After the buckets: a maximum that is missed here belongs to a value of the next interval. */
+/* After the buckets: a maximum may be taken here whose value is counted in the next interval. */
 static void take_max(__u64 *from, uint64_t *to)
 {
 	uint64_t max = take(from);

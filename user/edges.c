@@ -101,6 +101,7 @@ int gp_edges_collect(struct gp_edges *e, struct gp_snapshot *s)
 		from = gp_called_info(e->slots, r->key.from);
 		to = gp_called_info(e->slots, r->key.to);
 		if (!to || (!from && r->key.from != GP_SLOT_NONE)) {
+			s->self.dropped[GP_DROP_EDGES] += r->calls; /* since one end went */
 			retire(e, r, place);
 			continue;
 		}

@@ -10,6 +10,7 @@
 
 #include "bpf_object.h"
 #include "called.h"
+#include "clock.h"
 #include "own.h"
 
 #define NS_PER_S 1000000000LL
@@ -124,12 +125,9 @@ void gp_exemplars_free(struct gp_exemplars **exemplars)
 
 void gp_exemplars_take(struct gp_exemplars *x)
 {
-	struct timespec t;
-
 	if (!x->events)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	gp_events_flush(x->events, (uint64_t)t.tv_sec * NS_PER_S + t.tv_nsec);
+	gp_events_flush(x->events, gp_now_ns());
 	ring_buffer__consume(x->ring);
 }
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "bpf_object.h"
+#include "clock.h"
 #include "mapped.h"
 #include "own.h"
 
@@ -57,14 +58,6 @@ void gp_host_watch_free(struct gp_host_watch **watch)
 	free(w);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 /* A CPU's record as it was at one moment between two switches; gives up on one that never rests. */
 static struct gp_cpu_record at_rest(const struct gp_host_watch *w, uint32_t cpu)
 {
@@ -89,7 +82,7 @@ uint64_t gp_host_running_ns(struct gp_host_watch *w, uint32_t service_ref)
 	w->stints = 0;
 	for (uint32_t cpu = 0; w->has_sched && cpu < w->cpus; cpu++) {
 		struct gp_cpu_record r = at_rest(w, cpu);
-		uint64_t now = now_ns();
+		uint64_t now = gp_now_ns();
 
 		if (r.service != service_ref || !r.since_ns)
 			continue;
@@ -127,7 +120,7 @@ int gp_host_collect(struct gp_host_watch *w, struct gp_host *host)
 	host->cpus = w->cpus;
 	for (uint32_t cpu = 0; w->has_sched && cpu < w->cpus; cpu++) {
 		struct gp_cpu_record r = at_rest(w, cpu);
-		uint64_t now = now_ns();
+		uint64_t now = gp_now_ns();
 		uint64_t stint = r.since_ns && now > r.since_ns ? now - r.since_ns : 0;
 		bool idle = r.service == GP_SLOT_NONE;
 		struct gp_cpu total = {.busy_ns = r.busy_ns + (idle ? 0 : stint),

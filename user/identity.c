@@ -65,7 +65,10 @@ static int name_user(struct gp_identity *id, const char *path, const char *name)
 	return asprintf(&id->service, "user@%u/%s", uid, name) < 0 ? -ENOMEM : 0;
 }
 
-/* The innermost container or unit of the path. */
+/*
+ * The container of the path, or its outermost unit: whoever a unit's control group was delegated to
+ * may call groups below it what he likes.
+ */
 static int name_path(struct gp_identity *id, const char *path)
 {
 	for (const char *at = path; *at;) {
@@ -80,7 +83,7 @@ static int name_path(struct gp_identity *id, const char *path)
 			err = name_container(id, hex, 64);
 		else if (len > 12 && !strncmp(at, "lxc.payload.", 12))
 			err = name_container(id, at + 12, len - 12);
-		else if (ends_with(at, len, ".service") && !id->container)
+		else if (ends_with(at, len, ".service") && !id->container && !id->unit)
 			err = name_unit(id, at, len);
 		if (err)
 			return err;

@@ -150,7 +150,9 @@ void gp_recycle(struct gp_recycler *r, uint64_t now_ns)
 {
 	uint64_t grace = room_is_short(r->slots) ? 0 : GONE_NS;
 
-	watch_services(r, now_ns);
 	recycle_endpoints(r, now_ns, grace);
 	recycle_services(r, now_ns, grace);
+	/* Last: a service that is seen without threads now may be starting; it is gone if it still
+	 * has none the next time. */
+	watch_services(r, now_ns);
 }

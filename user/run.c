@@ -9,6 +9,7 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
+#include "clock.h"
 #include "collector.h"
 #include "events.h"
 #include "exemplars.h"
@@ -18,7 +19,6 @@
 #include "output.h"
 #include "own.h"
 
-#define NS_PER_S 1000000000ULL
 #define EXEMPLARS_MS 500
 
 struct session {
@@ -48,14 +48,6 @@ static void session_free(struct session *s)
 	gp_close(&s->timer);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
-}
-
 /* Signals come as readable bytes. A reader that goes away is an error of a write, not the end. */
 static int take_signals(struct session *s)
 {
@@ -76,7 +68,7 @@ static int take_signals(struct session *s)
 static int start_timer(struct session *s)
 {
 	uint64_t ns = s->cfg->interval_ns;
-	struct itimerspec every = {.it_interval = {ns / NS_PER_S, ns % NS_PER_S}};
+	struct itimerspec every = {.it_interval = {ns / GP_NS_PER_S, ns % GP_NS_PER_S}};
 
 	every.it_value = every.it_interval;
 	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -118,7 +110,7 @@ static void export(struct session *s, bool final)
 	if (final)
 		gp_events_finish(s->events);
 	if (err) {
-		gp_error("collecting failed (%s); what was counted stays for the next time",
+		gp_error("collecting failed (%s): what this interval counted is in part lost",
 			 strerror(-err));
 		return;
 	}
@@ -149,7 +141,7 @@ static bool handle_signal(struct session *s, bool *now)
 /* Milliseconds to the end, rounded up; -1: none. */
 static int time_left_ms(const struct session *s)
 {
-	uint64_t now = now_ns();
+	uint64_t now = gp_now_ns();
 
 	if (!s->end_ns)
 		return -1;
@@ -190,7 +182,7 @@ static void loop(struct session *s)
 
 		if (poll(ready, ARRAY_SIZE(ready), pause_ms(s)) < 0 && errno != EINTR)
 			break;
-		if (s->end_ns && now_ns() >= s->end_ns)
+		if (s->end_ns && gp_now_ns() >= s->end_ns)
 			break;
 		if (ready[0].revents && handle_signal(s, &now))
 			break;
@@ -226,7 +218,7 @@ enum gp_exit gp_run(const struct gp_config *cfg)
 	if (gp_outputs_begin(s.outputs, gp_meta(s.meta)) == -EPIPE)
 		return GP_EXIT_DONE;
 	if (cfg->duration_ns)
-		s.end_ns = now_ns() + cfg->duration_ns;
+		s.end_ns = gp_now_ns() + cfg->duration_ns;
 	if (start_timer(&s))
 		return GP_EXIT_UNABLE;
 	gp_info("observing");

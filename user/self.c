@@ -17,6 +17,7 @@ struct gp_self_watch {
 	struct gp_mapped *dropped;
 	size_t programs;
 	struct gp_program *last; /* totals at the last collection */
+	uint64_t *missed;	 /* likewise: runs that the kernel left out */
 	uint64_t cpu_ns;
 };
 
@@ -39,7 +40,8 @@ int gp_self_watch_new(struct gp_self_watch **out, struct goldpan_bpf *bpf)
 	w->bpf = bpf;
 	w->programs = count_programs(bpf);
 	w->last = calloc(w->programs + 1, sizeof(*w->last));
-	if (!w->last)
+	w->missed = calloc(w->programs + 1, sizeof(*w->missed));
+	if (!w->last || !w->missed)
 		return -ENOMEM;
 	err = gp_mapped_new(&w->dropped, bpf->maps.dropped, GP_SHARDS_MAX);
 	if (err)
@@ -58,7 +60,23 @@ void gp_self_watch_free(struct gp_self_watch **watch)
 		return;
 	gp_mapped_free(&w->dropped);
 	free(w->last);
+	free(w->missed);
 	free(w);
+}
+
+/*
+ * The kernel does not run a program that interrupts itself, and counts that. An arrival is found at
+ * the next receive, and counted there; a connection's state is seen by the handler's twin. What is
+ * left: a thread's wait is not known, or an exchange not seen.
+ */
+static void count_missed(struct gp_self *self, const struct bpf_program *program, uint64_t missed)
+{
+	const char *name = bpf_program__name(program);
+
+	if (!strcmp(name, "waking_tp") || !strcmp(name, "switch_tp"))
+		self->dropped[GP_DROP_THREADS] += missed;
+	else if (!strcmp(name, "read_tp") || !strcmp(name, "send_tp"))
+		self->dropped[GP_DROP_CONNECTIONS] += missed;
 }
 
 /* The kernel's own statistics of the programs: all 0 unless it keeps them. */
@@ -86,6 +104,8 @@ static int collect_programs(struct gp_self_watch *w, struct gp_self *self)
 		self->program[n].ns = info.run_time_ns - w->last[n].ns;
 		w->last[n].runs = info.run_cnt;
 		w->last[n].ns = info.run_time_ns;
+		count_missed(self, program, info.recursion_misses - w->missed[n]);
+		w->missed[n] = info.recursion_misses;
 		self->has_programs |= self->program[n].runs > 0;
 		n++;
 	}

@@ -4,7 +4,8 @@
  *
  * Connections send one line after the other, each as soon as the one before is answered; which of
  * the LINEs goes by turns. At the end it prints, as JSON, the requests, their seconds from the send
- * to the arrival of the reply, and the sums of all that the replies say.
+ * to the arrival of the reply, and the sums of all that the replies say. Before that, with -t, a
+ * line for each request that may have taken at least so many microseconds.
  */
 #include <sys/epoll.h>
 
@@ -20,11 +21,12 @@ static struct {
 	int anew;     /* a connection for each request */
 	int cpu;      /* runs on this one; -1: on any */
 	int pause_us; /* before each request */
+	int slow_us;  /* 0: no request is told of */
 } cfg = {.connections = 1, .requests = 1, .cpu = -1};
 
 struct connection {
 	int fd, done;
-	int64_t sent_ns;
+	int64_t sent_ns, gone_ns; /* before and after the send */
 };
 
 /* The sums over all replies. */
@@ -82,6 +84,21 @@ static void ask(struct connection *c, const char *line)
 	c->sent_ns = wall_ns();
 	if (!send_text(c->fd, text))
 		die("send");
+	c->gone_ns = cfg.slow_us ? wall_ns() : c->sent_ns;
+}
+
+/* One request: whose, when, how long it took at least and at most, and what the server says. */
+static void tell(const struct connection *c, int64_t came_ns, const char *reply)
+{
+	struct sockaddr_in own;
+	socklen_t length = sizeof(own);
+
+	if (getsockname(c->fd, (struct sockaddr *)&own, &length) < 0)
+		die("getsockname");
+	printf("{\"port\": %d, \"sent_s\": %.9f, \"least_s\": %.9f, \"most_s\": %.9f, "
+	       "\"reply\": \"%s\"}\n",
+	       ntohs(own.sin_port), (double)c->sent_ns / 1e9, (double)(came_ns - c->gone_ns) / 1e9,
+	       (double)(came_ns - c->sent_ns) / 1e9, reply);
 }
 
 static void hear(struct connection *c)
@@ -95,6 +112,8 @@ static void hear(struct connection *c)
 		exit(1);
 	}
 	took = (double)(stamp - c->sent_ns);
+	if (cfg.slow_us && took >= cfg.slow_us * 1e3)
+		tell(c, stamp, reply);
 	sum_ns += took;
 	max_ns = took > max_ns ? took : max_ns;
 	answered++;
@@ -112,8 +131,9 @@ static void print(void)
 }
 
 static const struct test_option options[] = {
-	{'p', true, &cfg.port},	 {'c', true, &cfg.connections}, {'n', true, &cfg.requests},
-	{'k', false, &cfg.anew}, {'u', true, &cfg.cpu},		{'i', true, &cfg.pause_us},
+	{'p', true, &cfg.port},	   {'c', true, &cfg.connections}, {'n', true, &cfg.requests},
+	{'k', false, &cfg.anew},   {'u', true, &cfg.cpu},	  {'i', true, &cfg.pause_us},
+	{'t', true, &cfg.slow_us},
 };
 
 int main(int argc, char **argv)

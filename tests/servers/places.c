@@ -5,6 +5,7 @@
  * connection, or by forked processes (-f N), by one thread for all (-e), or by a thread that reads
  * and N others that work and answer (-w N). Says "ready PORT" once it listens.
  */
+#include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -14,6 +15,7 @@
 static struct {
 	int port, cpu, forks, shared, workers;
 	int accept_ms, read_ms; /* how late; a read not before a connection's second */
+	int http_us;		/* speaks HTTP; each request sleeps so long */
 	int disk_mib;		/* makes a file of that size, in the current directory */
 } cfg = {.cpu = -1};
 
@@ -39,15 +41,27 @@ static void end_connection(struct request *r)
 	free(r);
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text);
+
+	return length >= strlen(end) && !strcmp(text + length - strlen(end), end);
+}
+
 /* Reads the next request; false at the end of the connection. */
 static bool take(struct request *r)
 {
-	int64_t came;
+	int64_t came, cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 
 	memset(r->parts, 0, sizeof(r->parts));
-	if (!hear(r, r->fd, r->line, &came))
-		return false;
+	do { /* of HTTP, an empty line ends a request that has no body */
+		if (!read_line(r->fd, r->line, sizeof(r->line), &came))
+			return false;
+	} while (cfg.http_us && !ends_with(r->line, "\r\n\r"));
+	if (cfg.http_us)
+		snprintf(r->line, sizeof(r->line), "sleep %dus", cfg.http_us);
 	r->parts[LATE] = wall_ns() - came;
+	r->parts[READ] = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;
 	r->rest = r->line;
 	return true;
 }
@@ -85,6 +99,7 @@ static bool work(struct request *r)
 /* If the thread has to wait between the last look and the send, that is looked at again. */
 static void answer(struct request *r)
 {
+	static const char http[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
 	char text[LINE_BYTES];
 	int64_t waited_ns;
 
@@ -98,19 +113,26 @@ static void answer(struct request *r)
 				       part_names[i], (long long)r->parts[i]);
 		snprintf(text + at, sizeof(text) - at, "\n");
 	} while (runqueue_ns() != waited_ns);
-	send_text(r->fd, text);
+	send_text(r->fd, cfg.http_us ? http : text);
 }
 
 /* All of a request that was read, by this thread. */
 static void serve_request(struct request *r)
 {
 	begin_stint(r);
-	while (!work(r)) {
-		end_stint(r);
+	while (!work(r))
 		end_call(r);
-		begin_stint(r);
-	}
 	answer(r);
+}
+
+/* Once there is something to read or accept, leaves it there for a while. */
+static void wait_and_pause(int fd, int ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	while (poll(&p, 1, -1) < 0 && errno == EINTR)
+		;
+	pause_us(ms * 1000);
 }
 
 /*
@@ -122,12 +144,12 @@ static void serve_connection(int fd, int64_t waited_ns)
 {
 	struct request *r = new_request(fd);
 
+	runqueue_ns(); /* what it opens, it opens now */
 	for (int n = 0;; n++) {
 		int64_t wait;
-		char byte;
 
-		if (n && cfg.read_ms && recv(fd, &byte, 1, MSG_PEEK) == 1)
-			pause_us(cfg.read_ms * 1000);
+		if (n && cfg.read_ms)
+			wait_and_pause(fd, cfg.read_ms);
 		if (!take(r))
 			break;
 		wait = runqueue_ns() - waited_ns;
@@ -145,14 +167,8 @@ static int accept_one(int listener)
 {
 	int fd, on = 1;
 
-	if (cfg.accept_ms) {
-		fd_set set;
-
-		FD_ZERO(&set);
-		FD_SET(listener, &set);
-		select(listener + 1, &set, NULL, NULL, NULL);
-		pause_us(cfg.accept_ms * 1000);
-	}
+	if (cfg.accept_ms)
+		wait_and_pause(listener, cfg.accept_ms);
 	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0)
 		die("accept");
@@ -163,6 +179,7 @@ static int accept_one(int listener)
 static void *connection_thread(void *arg)
 {
 	serve_connection((int)(long)arg, 0);
+	end_thread();
 	return NULL;
 }
 
@@ -227,18 +244,20 @@ static void serve_by_events(int listener, void (*readable)(int poll, struct requ
 static void serve_shared(int poll, struct request *r)
 {
 	if (r->sent_ns) {
+		begin_stint(r);
 		end_call(r);
-	} else if (!take(r)) {
+	} else if (take(r)) {
+		begin_stint(r);
+	} else {
 		end_connection(r);
 		return;
 	}
-	begin_stint(r);
-	if (!work(r)) {
-		end_stint(r);
+	if (work(r)) {
+		answer(r);
+	} else {
 		watch(poll, r->down, r);
-		return;
+		end_stint(r);
 	}
-	answer(r);
 }
 
 static struct {
@@ -294,12 +313,13 @@ static void make_file(void)
 	}
 	free(block);
 	fsync(disk_fd);
+	memset(disk_bytes, 1, sizeof(disk_bytes)); /* its pages are there before the first read */
 }
 
 static const struct test_option options[] = {
 	{'p', true, &cfg.port},	   {'u', true, &cfg.cpu},      {'f', true, &cfg.forks},
 	{'e', false, &cfg.shared}, {'w', true, &cfg.workers},  {'a', true, &cfg.accept_ms},
-	{'r', true, &cfg.read_ms}, {'d', true, &cfg.disk_mib},
+	{'r', true, &cfg.read_ms}, {'d', true, &cfg.disk_mib}, {'s', true, &cfg.http_us},
 };
 
 int main(int argc, char **argv)

@@ -22,8 +22,8 @@
 
 /*
  * Where time goes. `late`: from the request's arrival until it is read, `again`: likewise of a
- * call's reply. `read`: CPU time of the system calls that read them, in the middle of which the
- * bytes are taken; it is part of `late` and `again`, and not in `cpu`.
+ * call's reply. `read`: CPU time of the system call that reads it, in the middle of which the bytes
+ * are taken; it is part of `late`, and not in `cpu`.
  */
 enum part { LATE, AGAIN, READ, CPU, RUNQUEUE, SLEEP, IO, CALL, PARTS };
 
@@ -43,6 +43,8 @@ struct request {
 };
 
 static int disk_fd = -1;
+static char disk_bytes[DISK_MAX] __attribute__((aligned(4096))); /* nobody looks at them */
+static __thread int schedstat_fd = -1;
 
 /* When this thread was blocked in a step, newest last: what others waited for meanwhile. */
 static __thread struct {
@@ -51,16 +53,15 @@ static __thread struct {
 } naps[NAPS];
 static __thread unsigned int nap_count;
 
-/* In a process that was forked, too, the first call opens the thread's own. */
+/* The thread's wait for CPUs so far. In a process that was forked, the thread opens its own. */
 static inline int64_t runqueue_ns(void)
 {
-	static __thread int fd = -1;
 	char text[80] = "";
 	long long wait = 0;
 
-	if (fd < 0)
-		fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || pread(fd, text, sizeof(text) - 1, 0) < 0)
+	if (schedstat_fd < 0)
+		schedstat_fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+	if (schedstat_fd < 0 || pread(schedstat_fd, text, sizeof(text) - 1, 0) < 0)
 		die("schedstat");
 	sscanf(text, "%*d %lld", &wait);
 	return wait;
@@ -148,13 +149,17 @@ static inline bool step_sleep(struct request *r, const char *args)
 
 /*
  * A thread that holds two mutexes. Told to, it lets go of one after a time, which its master
- * waits for; the other time of the other one, while it takes the first again.
+ * waits for; the other time of the other one, while it takes the first again. It ends when it is
+ * told a time below 0.
  */
 struct holder {
 	pthread_mutex_t mutex[2];
 	sem_t ready, go;
 	int64_t us;
 };
+
+static __thread struct holder *holder;
+static __thread unsigned int lock_count;
 
 static inline void *hold(void *arg)
 {
@@ -166,11 +171,14 @@ static inline void *hold(void *arg)
 	for (unsigned int n = 0;; n++) {
 		while (sem_wait(&h->go) < 0)
 			;
+		if (h->us < 0)
+			break;
 		if (n)
 			pthread_mutex_lock(&h->mutex[(n - 1) % 2]);
 		pause_us(h->us);
 		pthread_mutex_unlock(&h->mutex[n % 2]);
 	}
+	free(h);
 	return NULL;
 }
 
@@ -192,36 +200,38 @@ static inline struct holder *new_holder(void)
 
 static inline bool step_lock(struct request *r, const char *args)
 {
-	static __thread struct holder *h;
-	static __thread unsigned int n;
 	int64_t begin_ns = wall_ns();
 	struct clocks was = look();
 
-	if (!h)
-		h = new_holder();
-	h->us = time_ns(args) / 1000;
-	sem_post(&h->go);
-	pthread_mutex_lock(&h->mutex[n % 2]);
-	pthread_mutex_unlock(&h->mutex[n++ % 2]);
+	if (!holder)
+		holder = new_holder();
+	holder->us = time_ns(args) / 1000;
+	sem_post(&holder->go);
+	pthread_mutex_lock(&holder->mutex[lock_count % 2]);
+	pthread_mutex_unlock(&holder->mutex[lock_count++ % 2]);
 	nap(begin_ns, &was, SLEEP);
 	return true;
+}
+
+/* What the thread has of its own goes with it. */
+static inline void end_thread(void)
+{
+	gp_close(&schedstat_fd);
+	if (!holder)
+		return;
+	holder->us = -1;
+	sem_post(&holder->go);
+	holder = NULL;
 }
 
 /* So many MiB of the file, past the page cache, in one read. */
 static inline bool step_disk(struct request *r, const char *args)
 {
-	static __thread char *to;
 	ssize_t bytes = (ssize_t)atoi(args) << 20;
-	int64_t begin_ns, ns;
-	struct clocks was;
+	int64_t begin_ns = wall_ns(), ns;
+	struct clocks was = look();
 
-	if (!to && posix_memalign((void **)&to, 4096, DISK_MAX))
-		die("memory");
-	if (bytes > DISK_MAX)
-		die("disk");
-	begin_ns = wall_ns();
-	was = look();
-	if (pread(disk_fd, to, bytes, 0) < bytes)
+	if (bytes > DISK_MAX || pread(disk_fd, disk_bytes, bytes, 0) < bytes)
 		die("pread");
 	ns = nap(begin_ns, &was, IO);
 	r->parts[IO] += ns;
@@ -251,25 +261,22 @@ static inline bool step_call(struct request *r, const char *args)
 	return false;
 }
 
-/* Reads a line for a request. */
-static inline bool hear(struct request *r, int fd, char line[LINE_BYTES], int64_t *came_ns)
-{
-	int64_t cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	bool ok = read_line(fd, line, LINE_BYTES, came_ns);
-
-	r->parts[READ] += clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;
-	return ok;
-}
-
-/* The reply to the call: known is when it came, and what this thread did before it read it. */
+/*
+ * The reply to the call: known is when it came, and what this thread did before it read it. What
+ * it waited for a CPU in the meantime is part of that.
+ */
 static inline void end_call(struct request *r)
 {
 	char reply[LINE_BYTES];
 	int64_t came, now, again;
+	struct clocks was = look(), is;
 
-	if (!hear(r, r->down, reply, &came))
+	if (!read_line(r->down, reply, sizeof(reply), &came))
 		die("reply to a call");
 	now = wall_ns();
+	is = look();
+	r->apart_ns += blocked_ns(&was, &is);
+	r->parts[RUNQUEUE] -= is.runqueue_ns - was.runqueue_ns;
 	r->parts[CALL] += came - r->sent_ns;
 	r->sent_ns = 0;
 	again = now - came;

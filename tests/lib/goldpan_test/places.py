@@ -26,6 +26,27 @@ def steal_s():
         return int(file.readline().split()[8])
 
 
+class Account:
+    """What the kernel has charged a process's threads, added up, but for the `idle` ones."""
+
+    def __init__(self, pid, idle=()):
+        self.cpu_s = self.wait_s = 0.0
+        for task in set(map(int, os.listdir(f"/proc/{pid}/task"))).difference(idle):
+            try:
+                with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
+                    cpu_ns, wait_ns, _ = map(int, file.read().split())
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # ended meanwhile
+            self.cpu_s += cpu_ns / 1e9
+            self.wait_s += wait_ns / 1e9
+
+    def since(self, earlier):
+        """This account less an earlier one."""
+        self.cpu_s -= earlier.cpu_s
+        self.wait_s -= earlier.wait_s
+        return self
+
+
 class Stages:
     """An endpoint's stages over the whole recording, in seconds: stages["cpu"]. ValueError if they
     do not add up in each record as they must, to the nanosecond."""

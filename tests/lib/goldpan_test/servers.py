@@ -39,10 +39,11 @@ def accepts(port, host="127.0.0.1"):
 class Nginx(Process):
     """nginx that serves one static page on each of `ports`; its own counts on another port.
 
-    `listen` is added to each listen directive, `server` to each server block.
+    `listen` is added to each listen directive, `server` to their server block, `http` beside it.
     """
 
-    def __init__(self, directory, ports, workers=1, worker_connections=4096, listen="", server=""):
+    def __init__(self, directory, ports, workers=1, worker_connections=4096, listen="", server="",
+                 http=""):
         home = os.path.join(directory, f"nginx-{ports[0]}")
         os.makedirs(os.path.join(home, "www"))
         with open(os.path.join(home, "www", "index.html"), "w", encoding="ascii") as page:
@@ -63,6 +64,7 @@ http {{
     client_body_temp_path {home}/body; proxy_temp_path {home}/proxy;
     fastcgi_temp_path {home}/fastcgi; uwsgi_temp_path {home}/uwsgi; scgi_temp_path {home}/scgi;
     server {{ {listens} root {home}/www; {server} }}
+    {http}
     server {{ listen 127.0.0.1:{self.status_port}; access_log off;
               location / {{ stub_status; }} }}
 }}
