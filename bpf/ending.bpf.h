@@ -55,7 +55,7 @@ static __always_inline void gp_exchange_take(struct gp_exchange *e, const struct
 		e->parts = c->parts;
 		return;
 	}
-	e->caller = c->caller ? c->caller_endpoint : GP_SLOT_NONE;
+	e->caller = c->caller_endpoint ?: GP_SLOT_NONE;
 	__builtin_memset(&e->parts, 0, sizeof(e->parts));
 	e->parts.ns[GP_STAGE_UNATTRIBUTED] = e->first_ns - e->start_ns;
 }
@@ -141,7 +141,6 @@ static __always_inline void gp_exchange_lost(struct sock *sk, struct gp_conn *c,
 	__u64 now = bpf_ktime_get_ns();
 	struct gp_exchange e = {
 		.endpoint = c->endpoint,
-		.caller = GP_SLOT_NONE,
 		.start_ns = start_ns,
 		.first_ns = now,
 		.last_ns = now,
@@ -152,10 +151,9 @@ static __always_inline void gp_exchange_lost(struct sock *sk, struct gp_conn *c,
 	if (c->endpoint == GP_SLOT_NONE && !(c->flags & GP_CONN_OWNED))
 		return;
 	if (c->role == GP_ROLE_CLIENT) {
-		if (c->caller) {
-			e.caller = c->caller_endpoint;
+		e.caller = c->caller_endpoint ?: GP_SLOT_NONE;
+		if (c->caller)
 			gp_work_reply(c, now);
-		}
 		gp_edge_count(c, &e, true);
 	} else if (c->reader) {
 		gp_work_forget(c->id, c->reader);

@@ -64,7 +64,7 @@ int gp_exchange_count(struct gp_exchange *e)
 		gp_add(&r->stages_ns[band][GP_STAGE_TRANSFER], duration - first_byte);
 	gp_raise(&r->duration_max_ns, duration);
 	gp_raise(&r->first_byte_max_ns, first_byte);
-	gp_hist_count_one(r->first_byte, gp_slot(first_byte));
+	gp_hist_count_one(r->first_byte, first_byte == duration ? slot : gp_slot(first_byte));
 	gp_hist_count_one(r->duration, slot);
 	return 0;
 }

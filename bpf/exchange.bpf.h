@@ -292,8 +292,10 @@ static __always_inline int gp_sending_client(struct sock *sk, struct gp_conn *c,
 	c->start_ns = now;
 	c->write_seq = tp->write_seq;
 	c->turn = gp_turn_next(turn, GP_PHASE_REQUEST);
-	if (c->flags & GP_CONN_OWNED)
-		c->caller = 0; /* else it is whom the connection was made for */
+	if (c->flags & GP_CONN_OWNED) { /* else it is whom the connection was made for */
+		c->caller = 0;
+		c->caller_endpoint = 0;
+	}
 	t = gp_conn_own(sk, c);
 	c->reader = t ? t->pid : 0;
 	cur = t ? gp_current_of(t) : NULL;

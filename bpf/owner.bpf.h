@@ -39,6 +39,22 @@ static __always_inline void gp_endpoint_key(struct gp_endpoint_key *key, const s
 		address[i] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[i];
 }
 
+/* As gp_conn_own, when the owner is not known to be right. */
+static __noinline struct gp_thread *gp_conn_own_anew(const struct sock *sk, struct gp_conn *c,
+						     struct task_struct *task)
+{
+	struct gp_endpoint_key key = {};
+	struct gp_task_id id;
+
+	/* A kernel worker that sends on somebody's behalf does not become the owner. */
+	if ((task->flags & PF_KTHREAD) && (c->flags & GP_CONN_OWNED))
+		return NULL;
+	gp_task_id(&id, task);
+	gp_endpoint_key(&key, sk, c);
+	gp_conn_own_slow(c, &key, &id);
+	return gp_thread_find(id.pid);
+}
+
 /*
  * In the context of the task that receives or sends: keeps the owner right. The task's record, or
  * NULL.
@@ -47,18 +63,10 @@ static __always_inline struct gp_thread *gp_conn_own(const struct sock *sk, stru
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct gp_thread *t = gp_thread_find(task->pid);
-	struct gp_endpoint_key key = {};
-	struct gp_task_id id;
 
 	if (t && t->service == c->service && (c->flags & GP_CONN_OWNED))
 		return t;
-	/* A kernel worker that sends on somebody's behalf does not become the owner. */
-	if ((task->flags & PF_KTHREAD) && (c->flags & GP_CONN_OWNED))
-		return NULL;
-	gp_task_id(&id, task);
-	gp_endpoint_key(&key, sk, c);
-	gp_conn_own_slow(c, &key, &id);
-	return gp_thread_find(id.pid);
+	return gp_conn_own_anew(sk, c, task);
 }
 
 #endif

@@ -16,16 +16,20 @@ static __always_inline struct gp_work *work_place(__u32 id)
 	return NULL;
 }
 
-/* Empties a work, which is locked, and gives its place to `id`; 0: to nobody. */
+/* Empties a work and gives its place to `id`; 0: to nobody. Locked, unless there were no calls. */
 static __always_inline void work_reset(struct gp_work *w, __u32 id)
 {
 	w->own_ns = 0;
-	w->downstream_ns = 0;
-	w->taken.runqueue_ns = 0;
-	w->taken.cpu_ns = 0;
-	w->taken.io_ns = 0;
-	w->calls = 0;
-	w->longest_ns = 0;
+	if (w->called) {
+		w->called = 0;
+		w->calls = 0;
+		w->downstream_ns = 0;
+		w->taken.runqueue_ns = 0;
+		w->taken.cpu_ns = 0;
+		w->taken.io_ns = 0;
+		w->longest_ns = 0;
+	}
+	barrier();
 	w->id = id;
 }
 
@@ -37,36 +41,47 @@ static __always_inline void work_end(struct gp_work *w, __u32 id)
 	bpf_spin_unlock(&w->lock);
 }
 
-/* A place for work `id`: a free one, or that of one so old that its exchange has likely been lost.
- */
+/* Takes the place of a work so old that its exchange has likely been lost. */
+static __always_inline bool work_evict(struct gp_work *w, __u32 id, __u64 now)
+{
+	bool taken = false;
+
+	bpf_spin_lock(&w->lock);
+	if (w->begun_ns + GP_WORK_OLD_NS < now) {
+		work_reset(w, id);
+		taken = true;
+	}
+	bpf_spin_unlock(&w->lock);
+	return taken;
+}
+
+/* A place for work `id`: a free one, which is empty, or an old one. */
 static __always_inline struct gp_work *work_claim(__u32 id, __u64 now)
 {
 	for (__u32 way = 0; way < GP_WORK_WAYS; way++) {
 		__u32 index = (id + way) & (GP_WORKS - 1);
 		struct gp_work *w = bpf_map_lookup_elem(&works, &index);
-		bool last = way == GP_WORK_WAYS - 1;
+		bool mine;
 
 		if (!w)
 			return NULL;
-		bpf_spin_lock(&w->lock);
-		if (!w->id || (last && w->begun_ns + GP_WORK_OLD_NS < now)) {
-			work_reset(w, id);
+		mine = !w->id && !__sync_val_compare_and_swap(&w->id, 0, id);
+		if (mine || (way == GP_WORK_WAYS - 1 && work_evict(w, id, now))) {
 			w->begun_ns = now;
-		}
-		bpf_spin_unlock(&w->lock);
-		if (w->id == id)
 			return w;
+		}
 	}
 	return NULL;
 }
 
 /* The work of the thread's current exchange, begun if need be. */
-static __always_inline struct gp_work *work_of(const struct gp_thread *t, struct gp_current *cur)
+static __always_inline struct gp_work *work_of(const struct gp_thread *t, struct gp_current *cur,
+					       __u64 now)
 {
 	struct gp_work *w = work_place(cur->id);
 
 	if (!w)
-		w = work_claim(cur->id, bpf_ktime_get_ns());
+		w = work_claim(cur->id, now);
 	cur->flags |= GP_CURRENT_WORK;
 	if (w)
 		w->pid = t->pid;
@@ -75,16 +90,16 @@ static __always_inline struct gp_work *work_of(const struct gp_thread *t, struct
 	return w;
 }
 
-int gp_work_park(struct gp_thread *t, struct gp_current *cur, __u64 cpu_ns)
+int gp_work_park(struct gp_thread *t, struct gp_current *cur, __u64 cpu_ns, __u64 now)
 {
 	struct gp_work *w;
 
 	if (!t || !cur || !cur->id)
 		return -1;
-	w = work_of(t, cur);
+	w = work_of(t, cur, now);
 	if (!w)
 		return -1;
-	__sync_fetch_and_add(&w->own_ns, cpu_ns - cur->cpu_ns);
+	w->own_ns += cpu_ns - cur->cpu_ns;
 	return 0;
 }
 
@@ -104,6 +119,10 @@ int gp_work_finish(struct gp_current *cur, __u32 id, __u64 cpu_ns, struct gp_spl
 	if (!cur || !split || !w)
 		return -1;
 	split->own_ns = own_ns(w, cur, cpu_ns);
+	if (!w->called) {
+		work_reset(w, 0);
+		return 0;
+	}
 	bpf_spin_lock(&w->lock);
 	split->downstream_ns = w->downstream_ns;
 	split->taken = w->taken;
@@ -127,10 +146,11 @@ int gp_work_intend(struct gp_thread *t, struct gp_conn *c)
 {
 	struct gp_current *cur = t ? gp_current_of(t) : NULL;
 
-	if (!cur || !c || !cur->id || !(cur->flags & GP_CURRENT_OPEN) || !work_of(t, cur))
+	if (!cur || !c || !cur->id || !(cur->flags & GP_CURRENT_OPEN))
 		return 0;
-	c->caller = cur->id;
 	c->caller_endpoint = cur->endpoint;
+	if (work_of(t, cur, bpf_ktime_get_ns()))
+		c->caller = cur->id;
 	return 0;
 }
 
@@ -150,11 +170,13 @@ int gp_work_call(struct gp_thread *t, struct gp_conn *c, __u64 now)
 	}
 	w = work_place(c->caller);
 	if (!w || w->pid != t->pid || !gp_thread_spent_here(t, now, &spent)) {
-		c->caller = 0; /* answered meanwhile */
+		c->caller = 0; /* answered meanwhile: the call is for it all the same, but not
+				  waited for */
 		return 0;
 	}
 	own = own_ns(w, cur, spent.cpu_ns);
 	bpf_spin_lock(&w->lock);
+	w->called = 1;
 	if (!w->calls++)
 		mark(w, now, &spent, own);
 	bpf_spin_unlock(&w->lock);
@@ -210,7 +232,7 @@ int gp_work_resume(struct gp_thread *t, struct gp_conn *c, __u64 now)
 	if (!w || w->pid != t->pid || !gp_thread_spent_here(t, now, &spent))
 		return 0;
 	if (cur->flags & GP_CURRENT_OPEN)
-		gp_work_park(t, cur, spent.cpu_ns);
+		gp_work_park(t, cur, spent.cpu_ns, now);
 	cur->id = c->caller;
 	cur->endpoint = c->caller_endpoint;
 	cur->cpu_ns = spent.cpu_ns;

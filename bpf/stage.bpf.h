@@ -28,7 +28,7 @@
 #define GP_SPENT_TRIES 16
 
 /* The thread turns away from its open current exchange: puts down what it spent on that. */
-int gp_work_park(struct gp_thread *t, struct gp_current *cur, __u64 cpu_ns);
+int gp_work_park(struct gp_thread *t, struct gp_current *cur, __u64 cpu_ns, __u64 now);
 
 /* What a gp_work has to say at the end: own CPU time, and what calls took from the other parts. */
 struct gp_split {
@@ -199,6 +199,18 @@ static __always_inline void gp_stage_guess_young(struct gp_conn *c, const struct
 		c->lost_ns = most;
 }
 
+/* The exchange becomes the thread's current one. Its id is a new one, at the same place of `works`.
+ */
+static __always_inline void gp_stage_current(struct gp_conn *c, struct gp_current *cur,
+					     __u64 cpu_ns)
+{
+	c->id += GP_WORKS;
+	cur->id = c->id;
+	cur->endpoint = c->endpoint;
+	cur->cpu_ns = cpu_ns;
+	cur->flags = GP_CURRENT_OPEN;
+}
+
 /* The application reads the request, as thread `t`. */
 static __always_inline void gp_stage_read(struct gp_conn *c, struct gp_thread *t, __u64 now)
 {
@@ -208,7 +220,11 @@ static __always_inline void gp_stage_read(struct gp_conn *c, struct gp_thread *t
 	__s64 waited;
 
 	if (!gp_with_sched || !cur || !gp_thread_spent_here(t, now, &spent)) {
+		/* How long it takes in which place is not known, but calls are for it all the same.
+		 */
 		c->reader = 0;
+		if (cur)
+			gp_stage_current(c, cur, cur->cpu_ns);
 		return;
 	}
 	if ((c->flags & GP_CONN_SNAPPED) && c->reader == t->pid) {
@@ -230,13 +246,9 @@ static __always_inline void gp_stage_read(struct gp_conn *c, struct gp_thread *t
 			l->reader = t->pid;
 	}
 	if ((cur->flags & GP_CURRENT_OPEN) && cur->id != c->id)
-		gp_work_park(t, cur, spent.cpu_ns);
+		gp_work_park(t, cur, spent.cpu_ns, now);
 	c->handler = spent;
-	c->id += 0x9e3779b1; /* a new one for each exchange */
-	cur->id = c->id;
-	cur->endpoint = c->endpoint;
-	cur->cpu_ns = spent.cpu_ns;
-	cur->flags = GP_CURRENT_OPEN;
+	gp_stage_current(c, cur, spent.cpu_ns);
 }
 
 /* All of it unattributed. */
@@ -327,7 +339,7 @@ static __always_inline void gp_stage_answer(struct gp_conn *c, struct gp_thread 
 	parts.ns[GP_STAGE_BACKLOG] += before - waited - lost;
 	parts.ns[GP_STAGE_UNATTRIBUTED] += lost;
 	if ((cur->flags & GP_CURRENT_OPEN) && cur->id != c->id)
-		gp_work_park(t, cur, spent.cpu_ns); /* it had read another since */
+		gp_work_park(t, cur, spent.cpu_ns, now); /* it had read another since */
 	cur->id = c->id;
 	cur->endpoint = c->endpoint;
 	cur->cpu_ns = spent.cpu_ns;

@@ -104,9 +104,10 @@ struct gp_counters {
  */
 struct gp_work {
 	struct bpf_spin_lock lock;
-	__u32 id;    /* 0: free */
-	__u32 pid;   /* its handler */
-	__u32 calls; /* open now */
+	__u32 id;     /* 0: free */
+	__u32 pid;    /* its handler */
+	__u32 calls;  /* open now */
+	__u32 called; /* whether there were any: else the lock is not needed */
 	__u64 begun_ns;
 	__u64 own_ns; /* CPU time spent on it, before its handler last turned to another */
 	__u64 mark_ns, mark_own_ns;
@@ -177,7 +178,7 @@ struct gp_conn {
 		};
 		struct {		       /* clients */
 			__u32 caller;	       /* id of the exchange it is made for; 0: none */
-			__u32 caller_endpoint; /* gp_ref of that exchange's endpoint */
+			__u32 caller_endpoint; /* gp_ref of that exchange's endpoint; 0 likewise */
 			__u32 edge;	       /* place of the edge last counted at; 0: none */
 		};
 	};

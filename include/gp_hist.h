@@ -38,60 +38,59 @@
 	 : (j) == 7 ? 7877004751727667949ULL                                                       \
 		    : 8589934592000000000ULL)
 
+/* 1 if a > b, without a branch; both below 2^63. */
+static inline __attribute__((always_inline)) unsigned long long gp_hist_above(unsigned long long a,
+									      unsigned long long b)
+{
+	unsigned long long difference = b - a;
+
+	__asm__("" : "+r"(difference)); /* else the compiler sees through it, and branches */
+	return difference >> 63;
+}
+
 /*
- * The slot, 0 .. GP_HIST_SLOTS - 1, of a duration in nanoseconds. Comparisons only and
- * no loop: the octave from the position of the highest bit, then the eighth by halving.
+ * The slot, 0 .. GP_HIST_SLOTS - 1, of a duration in nanoseconds: the octave from the position of
+ * the highest bit, then the eighth. Without branches but for the two ends: durations are random,
+ * and a branch that is guessed wrong costs more than all of this.
  */
 static inline __attribute__((always_inline)) unsigned int gp_hist_slot(unsigned long long ns)
 {
-	unsigned long long high = ns;
-	unsigned int bits = 0, shift, slot;
+	unsigned long long high = ns, step, bits, shift, eighth;
 
 	if (ns <= GP_HIST_BOUND(0) >> 52)
 		return GP_HIST_UNDERFLOW;
 	if (ns > GP_HIST_BOUND(0) >> 20)
 		return GP_HIST_OVERFLOW;
-	if (high >> 32) {
-		bits += 32;
-		high >>= 32;
-	}
-	if (high >> 16) {
-		bits += 16;
-		high >>= 16;
-	}
-	if (high >> 8) {
-		bits += 8;
-		high >>= 8;
-	}
-	if (high >> 4) {
-		bits += 4;
-		high >>= 4;
-	}
-	if (high >> 2) {
-		bits += 2;
-		high >>= 2;
-	}
+	step = gp_hist_above(high, 0xffffffff) << 5;
+	bits = step;
+	high >>= step;
+	step = gp_hist_above(high, 0xffff) << 4;
+	bits += step;
+	high >>= step;
+	step = gp_hist_above(high, 0xff) << 3;
+	bits += step;
+	high >>= step;
+	step = gp_hist_above(high, 0xf) << 2;
+	bits += step;
+	high >>= step;
+	step = gp_hist_above(high, 3) << 1;
+	bits += step;
+	high >>= step;
 	bits += high >> 1;
 	/*
 	 * 10^9 lies between 2^29 and 2^30: a value with highest bit `bits` is in octave bits - 30
 	 * or bits - 29. `shift` is 32 minus the octave.
 	 */
 	shift = 62 - bits;
-	if (ns > GP_HIST_BOUND(8) >> shift)
-		shift--;
-	slot = (52 - shift) * 8 + 1;
-	if (ns > GP_HIST_BOUND(4) >> shift) {
-		slot += 4;
-		if (ns > GP_HIST_BOUND(6) >> shift)
-			slot += ns > GP_HIST_BOUND(7) >> shift ? 3 : 2;
-		else
-			slot += ns > GP_HIST_BOUND(5) >> shift ? 1 : 0;
-	} else if (ns > GP_HIST_BOUND(2) >> shift) {
-		slot += ns > GP_HIST_BOUND(3) >> shift ? 3 : 2;
-	} else {
-		slot += ns > GP_HIST_BOUND(1) >> shift ? 1 : 0;
-	}
-	return slot;
+	shift -= gp_hist_above(ns, GP_HIST_BOUND(8) >> shift);
+	eighth = gp_hist_above(ns, GP_HIST_BOUND(1) >> shift) +
+		 gp_hist_above(ns, GP_HIST_BOUND(2) >> shift) +
+		 gp_hist_above(ns, GP_HIST_BOUND(3) >> shift) +
+		 gp_hist_above(ns, GP_HIST_BOUND(4) >> shift) +
+		 gp_hist_above(ns, GP_HIST_BOUND(5) >> shift) +
+		 gp_hist_above(ns, GP_HIST_BOUND(6) >> shift) +
+		 gp_hist_above(ns, GP_HIST_BOUND(7) >> shift);
+	return (52 - shift) * 8 + 1 + eighth;
 }
 
 /* The band, 0 .. GP_BANDS - 1, a slot belongs to: band b > 0 ends at 2^(b - 20) s. */
