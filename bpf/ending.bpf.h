@@ -3,21 +3,12 @@
 #ifndef GP_ENDING_BPF_H
 #define GP_ENDING_BPF_H
 
+#include "counting.bpf.h"
 #include "endpoint.bpf.h"
 #include "maps.bpf.h"
 #include "owner.bpf.h"
 #include "stage.bpf.h"
 #include "thread.bpf.h"
-
-/* An answered exchange, as it is counted. */
-struct gp_exchange {
-	__u32 endpoint; /* gp_ref */
-	__u32 flags;	/* of the connection */
-	__u32 caller; /* clients: gp_ref of the endpoint it was made for; GP_SLOT_NONE: nobody's */
-	__u32 reserved;
-	__u64 start_ns, first_ns, last_ns;
-	struct gp_parts parts; /* of start to first; clients: none */
-};
 
 /*
  * Counts an exchange. 0, or -1 if the slot belongs to somebody else by now, which is counted in
@@ -120,14 +111,15 @@ static __noinline int gp_exemplar(struct sock *sk, const struct gp_conn *c,
 
 /*
  * Ends the answered exchange that `turn` stood for, moving on to `state`. Only one of those who try
- * (the socket's events, the collector's iterator) succeeds. `e` was taken before.
+ * (the socket's events, the collector's iterator) succeeds. `e` was taken before. `here`: count
+ * without a call.
  */
 static __always_inline void gp_exchange_end(struct sock *sk, struct gp_conn *c, __u64 turn,
-					    __u64 state, struct gp_exchange *e)
+					    __u64 state, struct gp_exchange *e, bool here)
 {
 	if (__sync_val_compare_and_swap(&c->turn, turn, gp_turn_next(turn, state)) != turn)
 		return;
-	if (gp_exchange_count(e))
+	if (here ? gp_exchange_count_here(e) : gp_exchange_count(e))
 		c->service = GP_SLOT_NONE; /* found anew at the next receive or send */
 	if (c->role == GP_ROLE_CLIENT)
 		gp_edge_count(c, e, false);
@@ -169,14 +161,14 @@ static __always_inline void gp_exchange_lost(struct sock *sk, struct gp_conn *c,
  * the application reads: on its own CPU, where what it counts is at hand.
  */
 static __always_inline void gp_exchange_end_previous(struct sock *sk, struct gp_conn *c, __u64 turn,
-						     __u64 state)
+						     __u64 state, bool here)
 {
 	struct gp_exchange e;
 
 	if (!(turn & GP_TURN_PREVIOUS))
 		return;
 	gp_exchange_take(&e, c, turn & GP_TURN_SETTLED ? c->settled_ns : c->last_ns);
-	gp_exchange_end(sk, c, turn, state, &e);
+	gp_exchange_end(sk, c, turn, state, &e, here);
 }
 
 #endif

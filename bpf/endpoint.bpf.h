@@ -14,12 +14,6 @@ __u32 gp_service_get(struct gp_service_key *key, __u32 pid);
  */
 int gp_conn_assign(struct gp_conn *c, __u32 service, struct gp_endpoint_key *key);
 
-/*
- * The bucket function, as a function: inlined, each of its many paths would multiply with those of
- * the caller, and the verifier walks them all.
- */
-__u32 gp_slot(__u64 ns);
-
 /* Who has the slot of a service or endpoint; NULL if it belongs to somebody else by now. */
 static __always_inline struct gp_service_info *gp_service_info(__u32 ref)
 {

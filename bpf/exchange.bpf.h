@@ -72,7 +72,7 @@ static __always_inline void gp_begin(struct sock *sk, struct gp_conn *c, __u64 r
 {
 	__u64 turn = *(volatile __u64 *)&c->turn;
 
-	gp_exchange_end_previous(sk, c, turn, GP_PHASE_READ);
+	gp_exchange_end_previous(sk, c, turn, GP_PHASE_READ, read_ns != 0);
 	c->start_ns = c->arrive_ns;
 	c->read_ns = read_ns;
 	c->turn = gp_turn_next(turn, GP_PHASE_READ);
@@ -179,7 +179,7 @@ static __always_inline void gp_accepted(const struct gp_conn *c, __u64 now)
 		return;
 	gp_add(&r->setup_ns, waited);
 	gp_raise(&r->setup_max_ns, waited);
-	gp_hist_count_one(r->setup, gp_slot(waited));
+	gp_hist_count_one(r->setup, gp_hist_slot(waited));
 }
 
 /* The application is about to receive bytes. */
@@ -284,7 +284,7 @@ static __always_inline int gp_sending_client(struct sock *sk, struct gp_conn *c,
 	case GP_PHASE_ANSWERED:
 		now = bpf_ktime_get_ns();
 		gp_exchange_take(&e, c, c->last_ns);
-		gp_exchange_end(sk, c, turn, GP_PHASE_REQUEST, &e);
+		gp_exchange_end(sk, c, turn, GP_PHASE_REQUEST, &e, false);
 		break;
 	default:
 		now = bpf_ktime_get_ns();

@@ -94,7 +94,7 @@ static __always_inline void end_quiet(struct sock *sk, struct gp_conn *c, const 
 	struct gp_exchange e;
 
 	if (gp_phase(turn) == GP_PHASE_REQUEST)
-		gp_exchange_end_previous(sk, c, turn, GP_PHASE_REQUEST);
+		gp_exchange_end_previous(sk, c, turn, GP_PHASE_REQUEST, false);
 	if (gp_phase(turn) != GP_PHASE_ANSWERED || !last_ns)
 		return;
 	if (!gp_final && (now < last_ns + GP_QUIET_NS || tp->snd_una != tp->write_seq))
@@ -102,7 +102,7 @@ static __always_inline void end_quiet(struct sock *sk, struct gp_conn *c, const 
 	barrier();
 	gp_exchange_take(&e, c, last_ns);
 	barrier();
-	gp_exchange_end(sk, c, turn, GP_PHASE_IDLE, &e);
+	gp_exchange_end(sk, c, turn, GP_PHASE_IDLE, &e, false);
 }
 
 static __always_inline void gauge_listener(const struct sock *sk, struct gp_conn *c,

@@ -173,7 +173,7 @@ static __always_inline void gp_conn_established(struct gp_conn *c, struct sock *
 		if (active && c->connect_ns) { /* else connect() was called before goldpan */
 			gp_add(&r->setup_ns, took);
 			gp_raise(&r->setup_max_ns, took);
-			gp_hist_count_one(r->setup, gp_slot(took));
+			gp_hist_count_one(r->setup, gp_hist_slot(took));
 		}
 	}
 	if (active || !tp)
@@ -229,12 +229,12 @@ static __always_inline void gp_conn_end_exchange(struct gp_conn *c, struct sock 
 	case GP_PHASE_ANSWERED:
 		if (last_ns) {
 			gp_exchange_take(&e, c, last_ns);
-			gp_exchange_end(sk, c, turn, GP_PHASE_IDLE, &e);
+			gp_exchange_end(sk, c, turn, GP_PHASE_IDLE, &e, false);
 			return;
 		}
 		break;
 	case GP_PHASE_REQUEST:
-		gp_exchange_end_previous(sk, c, turn, GP_PHASE_REQUEST);
+		gp_exchange_end_previous(sk, c, turn, GP_PHASE_REQUEST, false);
 		if (c->role == GP_ROLE_SERVER)
 			start_ns = c->arrive_ns;
 		/* A client whose send took nothing has asked nothing. */

@@ -124,7 +124,7 @@ static __always_inline void switch_in(struct gp_thread *t, __u64 now, __u64 bega
 		cpu->waited_ns += wait;
 		gp_add(&r->runqueue_ns, wait);
 		gp_raise(&r->runqueue_max_ns, wait);
-		gp_hist_count_one(r->runqueue, gp_slot(wait));
+		gp_hist_count_one(r->runqueue, gp_hist_slot(wait));
 	}
 	if (t->born && (__u32)(now >> 10) - t->born > BORN_LATELY)
 		t->born = 0;

@@ -78,7 +78,7 @@ static __always_inline struct gp_work *work_claim(__u32 id, __u64 now)
 static __always_inline struct gp_work *work_of(const struct gp_thread *t, struct gp_current *cur,
 					       __u64 now)
 {
-	struct gp_work *w = work_place(cur->id);
+	struct gp_work *w = cur->flags & GP_CURRENT_WORK ? work_place(cur->id) : NULL;
 
 	if (!w)
 		w = work_claim(cur->id, now);

@@ -133,20 +133,22 @@ struct gp_service_info {
 	struct gp_service_key key;
 } __attribute__((aligned(64)));
 
+/* In the order of cache lines: what an exchange counts is on five of them. */
 struct gp_endpoint_record {
 	__u32 duration[GP_HIST_WORDS];
 	__u32 first_byte[GP_HIST_WORDS];
-	__u32 setup[GP_HIST_WORDS];		   /* servers: wait for accept; clients: connect */
-	__u64 stages_ns[GP_BANDS][GP_STAGE_COUNT]; /* clients: unattributed and transfer only */
-	__u64 setup_ns;
+	__u32 setup[GP_HIST_WORDS]; /* servers: wait for accept; clients: connect */
+	/* Clients: unattributed and transfer only. A band is a line. */
+	__u64 stages_ns[GP_BANDS][GP_STAGE_COUNT] __attribute__((aligned(64)));
+	__u32 ref;   /* as in gp_endpoint_info: a record that was given to somebody else differs */
+	__u32 flags; /* GP_INFO_IGNORED */
 	__u64 duration_max_ns, first_byte_max_ns, setup_max_ns;
+	__u64 setup_ns;
 	__u64 errors[GP_ERROR_COUNT];
 	__u64 bytes_in, bytes_out; /* payload */
 	__u64 opened, closed, handed_over, streams;
 	__u64 failed[GP_FAILURE_COUNT];
 	__u64 retransmits, resets_sent, resets_received;
-	__u32 ref;   /* as in gp_endpoint_info: a record that was given to somebody else differs */
-	__u32 flags; /* GP_INFO_IGNORED */
 	__u64 overflows; /* listeners: connections that found no room */
 } __attribute__((aligned(64)));
 
@@ -224,6 +226,7 @@ struct gp_edge_record {
 #ifndef __cplusplus
 _Static_assert(sizeof(struct gp_endpoint_key) == 32, "hashed as bytes: no padding");
 _Static_assert(sizeof(struct gp_service_key) == 24, "hashed as bytes: no padding");
+_Static_assert(GP_STAGE_COUNT * 8 == 64, "a band is a cache line");
 _Static_assert(sizeof(struct gp_endpoint_record) % 64 == 0, "shards begin on a cache line");
 _Static_assert(sizeof(struct gp_service_record) % 64 == 0, "shards begin on a cache line");
 #endif

@@ -227,6 +227,8 @@ def parse(arguments):
     parser.add_argument("--only", choices=[w.key for w in services.WORKLOADS], action="append",
                         help="this load only; may be given several times")
     parser.add_argument("--floor-only", action="store_true", help="leave goldpan out")
+    parser.add_argument("--turns", action="store_true",
+                        help="goldpan without stages and the scheduler (--no-sched)")
     parser.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
@@ -241,6 +243,8 @@ def main():
     if strangers:
         print(f"bench: warning: other tracing programs are attached ({', '.join(strangers)}): "
               "all figures are disturbed", file=sys.stderr)
+    if options.turns:
+        observers.Goldpan.more = ("--no-sched",)
     results = {}
     start_s = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:

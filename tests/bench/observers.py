@@ -104,10 +104,12 @@ class Floor(Observer):
 
 
 class Goldpan(Observer):
+    more = ()  # options of every goldpan that is measured
+
     def __init__(self, build, *options, excluded=EXCLUDED, name="goldpan"):
         exclusions = [word for glob in excluded for word in ("-x", glob)]
         super().__init__(name, [str(build / "goldpan"), "run", "-q", "-o", "json",
-                                *exclusions, *options])
+                                *exclusions, *options, *self.more])
 
     def settle(self, load):
         """Services get their names at a collection; at the next one connections are excluded."""
