@@ -149,6 +149,7 @@ static __always_inline int gp_readable(struct sock *sk, struct gp_conn *c,
 static __always_inline int gp_receiving_client(struct sock *sk, struct gp_conn *c,
 					       const struct tcp_sock *tp)
 {
+	struct gp_current *cur;
 	struct gp_thread *t;
 
 	if (gp_phase(c->turn) == GP_PHASE_REQUEST && gp_received(sk, tp) != c->received) {
@@ -158,7 +159,10 @@ static __always_inline int gp_receiving_client(struct sock *sk, struct gp_conn *
 	if ((c->flags & GP_CONN_OWNED) && !c->caller)
 		return 0;
 	t = gp_conn_own(sk, c);
-	if (c->caller && gp_phase(c->turn) == GP_PHASE_ANSWERED && t)
+	if (!c->caller || gp_phase(c->turn) != GP_PHASE_ANSWERED || !t)
+		return 0;
+	cur = gp_current_of(t);
+	if (cur && cur->id != c->caller) /* else it never turned to another */
 		gp_work_resume(t, c, bpf_ktime_get_ns());
 	return 0;
 }
@@ -199,8 +203,7 @@ static __always_inline int gp_receiving(struct sock *sk, struct gp_conn *c,
 		received = gp_received(sk, tp);
 		if (received == c->received)
 			return 0;
-		/* Bytes that came unseen: with the handshake, or while another arrival was handled.
-		 */
+		/* Bytes that came unseen: with the handshake, or during another arrival. */
 		gp_drop(GP_DROP_CLOCK);
 		c->received = received;
 		gp_readable_server(sk, c, tp);

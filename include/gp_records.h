@@ -197,7 +197,6 @@ struct gp_exemplar {
 	__u64 stages_ns[GP_STAGE_COUNT];
 	__u32 endpoint; /* gp_ref */
 	__u32 reason;
-	__u64 bytes_in, bytes_out;
 	__u32 pid, tid; /* of who read, or sent, it; 0: not known */
 	__u8 peer[16];	/* network order; v4-mapped as IPv4 in the first four bytes */
 	__u16 peer_port;
