@@ -25,7 +25,8 @@ CLOSE = 0.02
 SLACK_S = 50e-6  # a request
 UNATTRIBUTED = 0.02
 CONNECTIONS = (1, 8, 64)
-ATTEMPTS = 2
+REQUESTS = 96  # of each case, at least: one that is disturbed weighs less among more
+ATTEMPTS = 3
 OTHERS = 0.02  # a share of the CPUs
 
 # What takes its time in one place, and in all of them by turns. {port} is a downstream server's.
@@ -70,7 +71,7 @@ class StagesCase(PlacesCase):
             for stem, options, line, connections, asking in cases:
                 server = self.places(*options, stem=stem)
                 first = self.ask(server, lines=["cpu 1us"])  # by now goldpan knows who reads
-                said = self.ask(server, "-c", connections, "-n", max(4, 32 // connections),
+                said = self.ask(server, "-c", connections, "-n", max(4, REQUESTS // connections),
                                 *asking, lines=[line])
                 said = {k: v + first[k] for k, v in said.items()}
                 # Of a pool, the workers' alone.
