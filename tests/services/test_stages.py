@@ -26,7 +26,7 @@ SLACK_S = 50e-6  # a request
 UNATTRIBUTED = 0.02
 CONNECTIONS = (1, 8, 64)
 REQUESTS = 96  # of each case, at least: one that is disturbed weighs less among more
-ATTEMPTS = 3
+ATTEMPTS = 5
 OTHERS = 0.02  # a share of the CPUs
 
 # What takes its time in one place, and in all of them by turns. {port} is a downstream server's.
