@@ -142,6 +142,22 @@ static __always_inline void gp_stage_arrive(struct gp_conn *c, bool accepted, __
 }
 
 /*
+ * When the present stint of a thread began that has `spent` so much until `now`, and the wait for
+ * the CPU before that (0: not known), also if it was not seen to get the CPU.
+ */
+static __always_inline __u64 gp_stint_since(const struct gp_thread *t,
+					    const struct gp_counters *spent, __u64 now,
+					    __u64 *began)
+{
+	__u64 since = now - (spent->cpu_ns - t->cpu_ns);
+
+	*began = t->waking_ns;
+	if (t->state != GP_THREAD_RUNNING)
+		*began = since - (spent->runqueue_ns - t->runqueue_ns);
+	return since;
+}
+
+/*
  * Where the time before `read` went if all that is known is the present stint of the thread that
  * reads: it waited for a CPU since it was woken; before that, it is known only if the connection
  * was not accepted yet, or the thread was running all the time.
@@ -149,13 +165,10 @@ static __always_inline void gp_stage_arrive(struct gp_conn *c, bool accepted, __
 static __always_inline void gp_stage_guess(struct gp_conn *c, const struct gp_thread *t,
 					   const struct gp_counters *spent)
 {
-	__u64 start = c->start_ns, since = c->read_ns - (spent->cpu_ns - t->cpu_ns);
-	__u64 began = t->waking_ns;
+	__u64 began, start = c->start_ns, since = gp_stint_since(t, spent, c->read_ns, &began);
 
 	c->waited_ns = 0;
 	c->lost_ns = 0;
-	if (t->state != GP_THREAD_RUNNING) /* it was not seen to get the CPU */
-		began = since - (spent->runqueue_ns - t->runqueue_ns);
 	if (since <= start)
 		return; /* busy with something else throughout */
 	if (began > since) {
@@ -261,9 +274,10 @@ static __always_inline void gp_stage_unknown(struct gp_conn *c, __u64 total)
 /* Another thread answers than read: known is how long it has been at it, and waited before that. */
 static __always_inline void gp_stage_handed_off(const struct gp_conn *c, const struct gp_thread *t,
 						const struct gp_current *cur, __u64 now,
+						const struct gp_counters *spent,
 						struct gp_parts *parts)
 {
-	__u64 since = t->since_ns, began = t->waking_ns, cpu, waited = 0;
+	__u64 began, since = gp_stint_since(t, spent, now, &began), cpu, waited = 0;
 	__u64 before = cur->cpu_ns > t->cpu_ns ? cur->cpu_ns - t->cpu_ns : 0;
 
 	if (since <= c->read_ns) { /* it was busy with something else at the time */
@@ -323,7 +337,7 @@ static __always_inline void gp_stage_answer(struct gp_conn *c, struct gp_thread 
 	if (t->pid == c->reader) {
 		gp_stage_split(c, cur, now, &spent, &parts);
 	} else {
-		gp_stage_handed_off(c, t, cur, now, &parts);
+		gp_stage_handed_off(c, t, cur, now, &spent, &parts);
 		gp_work_forget(c->id, c->reader);
 	}
 	parts.ns[GP_STAGE_RUNQUEUE] += waited;

@@ -2,22 +2,23 @@
 """Where requests' time goes, against servers that know it: by their threads' own CPU clocks and
 schedstat, the kernel's stamps of packets, and the monotonic clock around what blocks.
 
-Two things spoil a comparison with those clocks, and it is then done again. Where a hypervisor takes
-the CPU away, they stand still. And at a preemption the kernel's clock ends some microseconds before
-the thread is off the CPU: on a host that is busy with something else this adds up.
+Others on the host spoil some comparisons with those clocks: where a hypervisor takes the CPU away,
+they stand still, and at a preemption the kernel's clock ends some microseconds before the thread is
+off the CPU. So a case that fails is repeated, alone: what comes from outside hits now one case, now
+another; a fault hits a case each time.
 """
 
+import functools
 import os
 import signal
 import sys
-import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from goldpan_test import loads  # noqa: E402
 from goldpan_test.harness import Case, free_ports  # noqa: E402
 from goldpan_test.places import (  # noqa: E402
-    EVENTS, THREADS, Account, PlacesCase, Stages, forks, pool, steal_s)
+    EVENTS, THREADS, Account, PlacesCase, Stages, forks, pool)
 from goldpan_test.postgresql import PostgreSQL  # noqa: E402
 from goldpan_test.servers import Nginx, Redis, wait_closed  # noqa: E402
 
@@ -27,7 +28,7 @@ UNATTRIBUTED = 0.02
 CONNECTIONS = (1, 8, 64)
 REQUESTS = 96  # of each case, at least: one that is disturbed weighs less among more
 ATTEMPTS = 5
-OTHERS = 0.02  # a share of the CPUs
+REPEATED = 0.34  # a share of the cases that may have to be
 
 # What takes its time in one place, and in all of them by turns. {port} is a downstream server's.
 LINES = {
@@ -45,43 +46,49 @@ class StagesCase(PlacesCase):
         super().setUp()
         self.keep_awake()
 
-    def is_spoilt(self, recording, took_s):
-        """Whether others used the CPUs, or had them."""
-        others = sum(r["cpu"]["seconds"] for r in recording.of_type("service")
-                     if not r["service"].endswith(f"-{os.getpid()}") and r["service"] != "goldpan")
-        return others > OTHERS * took_s * os.cpu_count()
-
-    def observe(self, run):
-        """(recording, what run() returns), of a run that was not spoilt if there is one."""
-        for _ in range(ATTEMPTS):
-            stolen_s, began = steal_s(), time.monotonic()
-            goldpan = self.goldpan()
-            result = run()
-            recording = goldpan.finish()
-            if steal_s() == stolen_s and not self.is_spoilt(recording, time.monotonic() - began):
-                break
-        self.assert_nothing_dropped(recording)
-        return recording, result
+    def run_case(self, stem, options, line, connections, asking):
+        """(server, what it said)"""
+        server = self.places(*options, stem=stem)
+        first = self.ask(server, lines=["cpu 1us"])  # by now goldpan knows who reads
+        before = Account(server.pid)
+        said = self.ask(server, "-c", connections, "-n", max(4, REQUESTS // connections),
+                        *asking, lines=[line])
+        said = {k: v + first[k] for k, v in said.items()}
+        said["used_s"] = Account(server.pid).since(before).cpu_s
+        # Of a pool, the workers' alone.
+        said["threads_s"] = Account(server.pid, idle=(server.pid,)).cpu_s
+        server.stop()
+        return server, said
 
     def load(self, cases):
         """Runs each case (stem, options of places, line, connections, options of asker), one after
-        the other. [(stem, stages, what the server said)]"""
-        def run():
-            done = []
-            for stem, options, line, connections, asking in cases:
-                server = self.places(*options, stem=stem)
-                first = self.ask(server, lines=["cpu 1us"])  # by now goldpan knows who reads
-                said = self.ask(server, "-c", connections, "-n", max(4, REQUESTS // connections),
-                                *asking, lines=[line])
-                said = {k: v + first[k] for k, v in said.items()}
-                # Of a pool, the workers' alone.
-                said["threads_s"] = Account(server.pid, idle=(server.pid,)).cpu_s
-                done.append((server, said))
-                server.stop()
-            return done
+        the other. [(case, stages, what the server said)]"""
+        goldpan = self.goldpan()
+        done = [self.run_case(*case) for case in cases]
+        recording = goldpan.finish()
+        self.assert_nothing_dropped(recording)
+        return [(case, self.stages(recording, server), said)
+                for case, (server, said) in zip(cases, done)]
 
-        recording, done = self.observe(run)
-        return [(server.name, self.stages(recording, server), said) for server, said in done]
+    def check_cases(self, cases, check):
+        """check(stages, said) of each case, of one of ATTEMPTS runs at least."""
+        pending, repeated = cases, set()
+        for attempt in range(ATTEMPTS):
+            failed = []
+            for case, stages, said in self.load(pending):
+                try:
+                    check(stages, said)
+                except AssertionError as error:
+                    failed.append((case, error))
+            repeated.update(case[0] for case, _ in failed)
+            pending = [case for case, _ in failed]
+            if not pending:
+                break
+            print(f"# attempt {attempt + 1}: " + "; ".join(f"{c[0]}: {e}"[:160] for c, e in failed))
+        for case, error in failed:
+            with self.subTest(case[0]):
+                raise error
+        self.assertLessEqual(len(repeated), max(1, REPEATED * len(cases)), repeated)
 
     def near(self, stages, said, name, value, known, less=0.0):
         """`value` is what is known, or up to `less` less."""
@@ -120,9 +127,7 @@ class Alone(StagesCase):
         down = self.places(stem="down")
         cases = [(f"{name}{n}", (*mode, "-d", 8), line.format(port=down.port), n, asking)
                  for name, line in LINES.items() for n in CONNECTIONS]
-        for stem, stages, said in self.load(cases):
-            with self.subTest(stem):
-                check(stages, said, **options)
+        self.check_cases(cases, functools.partial(check, **options))
 
     def test_thread_for_each_connection(self):
         self.check_mode(THREADS, self.check_known, waits_apart=True)
@@ -143,19 +148,23 @@ class Alone(StagesCase):
         cases = [("accepts", ("-a", 20), "cpu 1us", 1, ("-k",)),
                  ("reads1", ("-r", 20), "cpu 1us", 1, ()),
                  ("reads8", ("-r", 20), "cpu 1us", 8, ())]
-        for stem, stages, said in self.load(cases):
-            with self.subTest(stem):
-                self.check_known(stages, said)
-                self.assertGreater(stages["backlog"], 0.4, stages)
+
+        def check(stages, said):
+            self.check_known(stages, said)
+            self.assertGreater(stages["backlog"], 0.4, stages)
+
+        self.check_cases(cases, check)
 
     def test_parallel_calls(self):
         """The union of three calls at once, of 10 ms, 7 ms and 3 ms."""
         down = self.places(stem="down")
         line = f"cpu 1ms;fan {down.port} 3 10ms"
-        for stem, stages, said in self.load([(f"fan{n}", THREADS, line, n, ()) for n in (1, 8)]):
-            with self.subTest(stem):
-                self.check_known(stages, said)
-                self.assertGreater(stages["downstream"], 0.3, stages)
+
+        def check(stages, said):
+            self.check_known(stages, said)
+            self.assertGreater(stages["downstream"], 0.3, stages)
+
+        self.check_cases([(f"fan{n}", THREADS, line, n, ()) for n in (1, 8)], check)
 
 
 class OneThread(StagesCase):
@@ -164,22 +173,15 @@ class OneThread(StagesCase):
     def test_eight_connections_on_one_thread(self):
         """Each request takes 20 ms of CPU. The sum of `cpu` is the thread's CPU time, within 1 %;
         all else is `backlog`: the thread never waits for a CPU, nor sleeps."""
-        def run():
-            server = self.places(*EVENTS, stem="busy")
-            before = Account(server.pid)
-            said = self.ask(server, "-c", 8, "-n", 8, lines=["cpu 20ms"])
-            account = Account(server.pid).since(before)
-            server.stop()
-            return server, said, account
+        def check(stages, said):
+            self.assert_near(stages["cpu"], said["used_s"], 0.01, f"CPU time of {stages}")
+            self.near(stages, said, "backlog", stages["backlog"],
+                      stages.duration_s() - stages["cpu"] - stages["runqueue"])
+            self.near(stages, said, "backlog and runqueue", stages["backlog"] + stages["runqueue"],
+                      said["late"] + said["runqueue"])
+            self.assertGreater(stages["backlog"], 5 * stages["cpu"], stages)
 
-        recording, (server, said, account) = self.observe(run)
-        stages = Stages(recording.endpoint(service=server.name, port=server.port, role="server"))
-        self.assert_near(stages["cpu"], account.cpu_s, 0.01, f"CPU time of {stages}")
-        self.near(stages, said, "backlog", stages["backlog"],
-                  stages.duration_s() - stages["cpu"] - stages["runqueue"])
-        self.near(stages, said, "backlog and runqueue", stages["backlog"] + stages["runqueue"],
-                  said["late"] + said["runqueue"])
-        self.assertGreater(stages["backlog"], 5 * stages["cpu"], stages)
+        self.check_cases([("busy", EVENTS, "cpu 20ms", 8, ())], check)
 
     def test_with_hogs_on_its_cpu(self):
         """The wait for the CPU is what schedstat says."""
@@ -189,10 +191,12 @@ class OneThread(StagesCase):
             hog.tell("go")
         cases = [(f"hogged{n}", ("-u", 1), "cpu 5ms;sleep 1ms;cpu 5ms", n, ("-u", 0))
                  for n in (1, 4)]
-        for stem, stages, said in self.load(cases):
-            with self.subTest(stem):
-                self.check_known(stages, said, waits_apart=True)
-                self.assertGreater(stages["runqueue"], stages["cpu"], stages)
+
+        def check(stages, said):
+            self.check_known(stages, said, waits_apart=True)
+            self.assertGreater(stages["runqueue"], stages["cpu"], stages)
+
+        self.check_cases(cases, check)
 
 
 class HandOff(StagesCase):
@@ -203,16 +207,18 @@ class HandOff(StagesCase):
         lines = dict(LINES, mixed="cpu 1ms;sleep 2ms;lock 2ms;disk 1;cpu 1ms")
         cases = [(f"{name}{n}", (*pool(workers), "-d", 8), lines[name], n, ())
                  for name in ("cpu", "sleep", "mixed") for n in CONNECTIONS]
-        for stem, stages, said in self.load(cases):
-            with self.subTest(stem):
-                self.check_duration(stages, said)
-                self.assertLessEqual(stages["cpu"], said["threads_s"] * (1 + CLOSE), stages)
-                for name, most in (("io", said["io"]), ("sleep", said["sleep"]),
-                                   ("downstream", 0), ("transfer", 0)):
-                    self.assertLess(stages[name], most * (1 + CLOSE) + SLACK_S * stages.requests,
-                                    f"{name} of {stages} where there is {said}")
-                print(f"# {stem} with {workers} workers: unattributed "
-                      f"{stages['unattributed'] / stages.duration_s():.1%}")
+
+        def check(stages, said):
+            self.check_duration(stages, said)
+            self.assertLessEqual(stages["cpu"], said["threads_s"] * (1 + CLOSE), stages)
+            for name, most in (("io", said["io"]), ("sleep", said["sleep"]),
+                               ("downstream", 0), ("transfer", 0)):
+                self.assertLess(stages[name], most * (1 + CLOSE) + SLACK_S * stages.requests,
+                                f"{name} of {stages} where there is {said}")
+            print(f"# {workers} workers, {said['requests']} requests: unattributed "
+                  f"{stages['unattributed'] / stages.duration_s():.1%}")
+
+        self.check_cases(cases, check)
 
     def test_pool(self):
         self.check(4)

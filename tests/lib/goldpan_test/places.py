@@ -20,12 +20,6 @@ def pool(workers):
     return "-w", workers
 
 
-def steal_s():
-    """Seconds that a hypervisor took from this host's CPUs: in no clock of a thread."""
-    with open("/proc/stat", encoding="ascii") as file:
-        return int(file.readline().split()[8])
-
-
 class Account:
     """What the kernel has charged a process's threads, added up, but for the `idle` ones."""
 
