@@ -9,9 +9,9 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from goldpan_test.harness import free_ports  # noqa: E402
+from goldpan_test.harness import free_ports, wait_until  # noqa: E402
 from goldpan_test.known import KnownCase, export_now, total  # noqa: E402
-from goldpan_test.servers import wait_closed  # noqa: E402
+from goldpan_test.servers import connecting_to, connections_of, wait_closed  # noqa: E402
 
 EXACT = 0.01  # the share by which a duration may differ from the client's
 LOOPBACK_S = 0.0005  # and what a short exchange may differ by: delivery and waking of both ends
@@ -112,10 +112,10 @@ class Durations(KnownCase):
         result = self.call(server, "-c", 20, "-k", stem="quick")
         full = self.slow("-l", 0)  # room for one in the accept queue
         os.kill(full.pid, signal.SIGSTOP)
-        first, second = self.caller(full), None
-        time.sleep(0.1)
+        first = self.caller(full)
+        wait_until(lambda: connections_of(full.port) == 1, 5, "the first connection")
         second = self.caller(full, stem="second")
-        time.sleep(0.3)
+        wait_until(lambda: connecting_to(full.port) == 1, 5, "the second one's SYN")
         os.kill(full.pid, signal.SIGCONT)
         self.result(first)
         waited = self.result(second)

@@ -12,18 +12,27 @@ from .harness import Process, free_ports, wait_until
 PAGE_BYTES = 612  # nginx's own welcome page has this size
 
 
-def connections_of(port):
-    """How many TCP sockets of this host, listeners and TIME_WAIT left out, have `port` locally."""
-    listening, time_wait = "0A", "06"
-    found = 0
+def sockets_of():
+    """(local port, remote port, state) of the TCP sockets of this host."""
     for path in ("/proc/net/tcp", "/proc/net/tcp6"):
         with open(path, encoding="ascii") as file:
             next(file)
             for line in file:
-                _, local, _, state = line.split(None, 4)[:4]
-                if state not in (listening, time_wait) and int(local[-4:], 16) == port:
-                    found += 1
-    return found
+                _, local, remote, state = line.split(None, 4)[:4]
+                yield int(local[-4:], 16), int(remote[-4:], 16), state
+
+
+def connections_of(port):
+    """How many TCP sockets of this host, listeners and TIME_WAIT left out, have `port` locally."""
+    listening, time_wait = "0A", "06"
+    return sum(local == port and state not in (listening, time_wait)
+               for local, _, state in sockets_of())
+
+
+def connecting_to(port):
+    """How many TCP sockets of this host have asked `port` for a connection, and have none yet."""
+    syn_sent = "02"
+    return sum(remote == port and state == syn_sent for _, remote, state in sockets_of())
 
 
 def wait_closed(port, timeout_s=10):
