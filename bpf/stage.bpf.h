@@ -24,47 +24,9 @@
 #include "endpoint.bpf.h"
 #include "maps.bpf.h"
 #include "thread.bpf.h"
+#include "work.bpf.h"
 
 #define GP_SPENT_TRIES 16
-
-/* The thread turns away from its open current exchange: puts down what it spent on that. */
-int gp_work_park(struct gp_thread *t, struct gp_current *cur, __u64 cpu_ns, __u64 now);
-
-/* What a gp_work has to say at the end: own CPU time, and what calls took from the other parts. */
-struct gp_split {
-	__u64 own_ns, downstream_ns;
-	struct gp_counters taken; /* of the handler's time during calls; cpu_ns: for others */
-	__u32 longest; /* gp_ref of the endpoint of the call that took longest; GP_SLOT_NONE: none
-			*/
-	__u64 longest_ns;
-};
-
-/*
- * Ends the work of the connection's exchange, at its answer by thread `t`, which has spent `cpu_ns`
- * until now. 0, or -1 if nothing is known of it any more.
- */
-int gp_work_finish(struct gp_current *cur, __u32 id, __u64 cpu_ns, struct gp_split *split);
-
-/*
- * The exchange `id`, read by thread `pid`, is over in a way that the thread does not know of:
- * another one answered it, or its connection is gone.
- */
-int gp_work_forget(__u32 id, __u32 pid);
-
-/* A connection is made on behalf of the thread's current exchange, if that is open. */
-int gp_work_intend(struct gp_thread *t, struct gp_conn *c);
-
-/*
- * A client's exchange begins on connection `c`, on behalf of the current exchange of `t`; or, if
- * `caller` is set, of that, for which the connection was made. Clears `caller` if there is none.
- */
-int gp_work_call(struct gp_thread *t, struct gp_conn *c, __u64 now);
-
-/* The reply to it begins, or never will. */
-int gp_work_reply(struct gp_conn *c, __u64 now);
-
-/* The thread receives the reply: it works for the exchange the call was made for again. */
-int gp_work_resume(struct gp_thread *t, struct gp_conn *c, __u64 now);
 
 /* What thread `t` has spent until `now`, also while another CPU is switching it: then false. */
 static __always_inline bool gp_thread_spent(const struct gp_thread *t, __u64 now,
@@ -107,14 +69,6 @@ static __always_inline bool gp_thread_spent_there(const struct gp_thread *t, __u
 		if (gp_thread_spent(t, now, spent))
 			return true;
 	return false;
-}
-
-/* What a thread works for. */
-static __always_inline struct gp_current *gp_current_of(const struct gp_thread *t)
-{
-	__u32 index = t->index;
-
-	return bpf_map_lookup_elem(&currents, &index);
 }
 
 /* The first bytes of a request are readable: takes what its probable handler has waited so far. */
@@ -259,7 +213,7 @@ static __always_inline void gp_stage_read(struct gp_conn *c, struct gp_thread *t
 			l->reader = t->pid;
 	}
 	if ((cur->flags & GP_CURRENT_OPEN) && cur->id != c->id)
-		gp_work_park(t, cur, spent.cpu_ns, now);
+		gp_work_park_here(t, cur, spent.cpu_ns, now);
 	c->handler = spent;
 	gp_stage_current(c, cur, spent.cpu_ns);
 }
