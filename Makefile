@@ -28,12 +28,17 @@ BPF_OBJS := $(B)/bpf/maps.bpf.o \
 USER_OBJS := $(patsubst user/%.c,$(B)/user/%.o,$(wildcard user/*.c))
 LOAD_OBJS := $(patsubst tests/bench/%.c,$(B)/tests/bench/%.o,$(wildcard tests/bench/load*.c))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 SERVERS := $(patsubst tests/servers/%.c,$(B)/tests/servers/%,$(wildcard tests/servers/*.c))
+# Where there is no Go, the tests that need it say so.
+GO := $(shell command -v go)
+SERVERS += $(if $(GO),$(patsubst tests/servers/%.go,$(B)/tests/servers/%,$(wildcard tests/servers/*.go)))
 # What unit tests may use: everything that needs neither the kernel's maps nor privileges.
-PURE := arena cgroup_figures cgroup_stats config culprit events export_json export_table format \
-	hierarchy hist host_stats json_endpoint json_event json_record json_writer kernel_text \
-	log names option output sink snapshot snapshot_copy table_row table_text table_where \
-	text time_text
+PURE := arena cgroup_figures cgroup_stats config culprit drain events export_json export_table \
+	format hierarchy hist host_stats json_endpoint json_event json_operation json_record \
+	json_writer kernel_text log names option output protocol protocol_dns protocol_http \
+	protocol_postgresql protocol_redis room sink snapshot snapshot_copy snapshot_operation \
+	table_operation table_row table_text table_where text time_text
 PURE_OBJS := $(foreach m,$(PURE),$(if $(wildcard user/$(m).c),$(B)/asan/$(m).o))
 
 all: $(B)/goldpan $(B)/floor $(B)/load $(SERVERS)
@@ -79,6 +84,11 @@ $(B)/tests/servers/%: tests/servers/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< -lpthread
 
+$(B)/tests/servers/%: tests/servers/%.go
+	@mkdir -p $(@D)
+	CGO_ENABLED=0 GO111MODULE=off GOENV=off GOFLAGS= GOPATH=$(abspath $(B)/go) \
+		GOCACHE=$(abspath $(B)/go/cache) $(GO) build -o $@ $<
+
 $(B)/asan/%.o: user/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -U_FORTIFY_SOURCE $(SANITIZE) -MMD -MP -c -o $@ $<
@@ -88,7 +98,15 @@ $(B)/tests/unit/%: tests/unit/%.c $(PURE_OBJS)
 	$(CC) $(ALL_CFLAGS) -U_FORTIFY_SOURCE $(SANITIZE) -MMD -MP $(LDFLAGS) -o $@ $< $(PURE_OBJS) \
 		$(TEST_LIBS) $(LIBS)
 
+# Fuzzers take the parsers as they are, so they need nothing that is compiled apart.
+$(B)/tests/fuzz/%: tests/fuzz/%.c
+	@mkdir -p $(@D)
+	$(CLANG) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -g -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -Iinclude -Itests/unit -MMD -MP -o $@ $<
+
 unit: $(UNIT_TESTS)
+
+fuzzers: $(FUZZERS)
 
 check: all unit
 	scripts/check --no-setup
@@ -99,7 +117,7 @@ install: $(B)/goldpan
 clean:
 	rm -rf $(B)
 
-.PHONY: all unit check install clean
+.PHONY: all unit fuzzers check install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 

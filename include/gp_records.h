@@ -28,7 +28,15 @@
 
 enum gp_role { GP_ROLE_SERVER, GP_ROLE_CLIENT, GP_ROLE_COUNT };
 enum gp_transport { GP_TRANSPORT_TCP, GP_TRANSPORT_UDP, GP_TRANSPORT_UNIX, GP_TRANSPORT_COUNT };
-enum gp_protocol { GP_PROTOCOL_UNKNOWN, GP_PROTOCOL_COUNT };
+enum gp_protocol {
+	GP_PROTOCOL_UNKNOWN,
+	GP_PROTOCOL_HTTP,
+	GP_PROTOCOL_REDIS,
+	GP_PROTOCOL_POSTGRESQL,
+	GP_PROTOCOL_DNS,
+	GP_PROTOCOL_TLS,
+	GP_PROTOCOL_COUNT
+};
 enum gp_framing { GP_FRAMING_NONE, GP_FRAMING_TURNS, GP_FRAMING_PROTOCOL, GP_FRAMING_COUNT };
 
 /* Where the time of an exchange went: design.md, "Stages". */
@@ -119,6 +127,7 @@ struct gp_endpoint_info {
 	__s32 connections; /* open now, atomically added; listeners count as one */
 	struct gp_endpoint_key key;
 	__u64 exemplars; /* the second (of CLOCK_MONOTONIC) << 16 | exemplars in it so far; racy */
+	__u32 hint; /* gp_ref of the endpoint last recognised here, if this is `unknown`; or 0 */
 } __attribute__((aligned(64)));
 
 /* One for each service slot. */
@@ -202,7 +211,9 @@ struct gp_exemplar {
 	__u16 peer_port;
 	__u8 peer_is_v6, reserved;
 	__u32 downstream; /* gp_ref of the client endpoint it waited longest for, or GP_SLOT_NONE */
-	__u64 downstream_ns; /* how long */
+	__u64 downstream_ns;	 /* how long */
+	__u16 operation, status; /* of the endpoint's protocol */
+	__u32 reserved2;
 };
 
 /* Exemplars of one endpoint that reach user space in a second; it writes fewer. */
@@ -222,7 +233,30 @@ struct gp_edge_record {
 	__u64 reserved2[3];
 } __attribute__((aligned(64)));
 
+/* What tells operations apart: the kind of request, and what came of it. */
+struct gp_operation_key {
+	__u32 endpoint;		 /* gp_ref; GP_SLOT_NONE: the record is nobody's */
+	__u16 operation, status; /* of the endpoint's protocol; 0: `other` */
+};
+
+#define GP_STATUS_NONE 0xffff /* aborted: there was no answer */
+
+/*
+ * One operation of an endpoint, of the pool `operations`, in shards like endpoints. Exchanges that
+ * are counted here are not in the endpoint's own `duration`: the endpoint's is the sum of both, and
+ * what is in its own alone is its operation `other`, status `other`.
+ */
+struct gp_operation_record {
+	__u32 duration[GP_HIST_WORDS];
+	struct gp_operation_key key;
+	__u64 duration_ns, duration_max_ns;
+	__u64 aborted; /* these are in the endpoint's errors[GP_ERROR_ABORTED], too */
+	__u64 reserved[2];
+} __attribute__((aligned(64)));
+
 #ifndef __cplusplus
+_Static_assert(sizeof(struct gp_operation_key) == 8, "hashed as bytes: no padding");
+_Static_assert(sizeof(struct gp_operation_record) == 1088, "4096 of them in each shard");
 _Static_assert(sizeof(struct gp_endpoint_key) == 32, "hashed as bytes: no padding");
 _Static_assert(sizeof(struct gp_service_key) == 24, "hashed as bytes: no padding");
 _Static_assert(GP_STAGE_COUNT * 8 == 64, "a band is a cache line");

@@ -13,7 +13,9 @@
 
 const char *const gp_role_names[] = {"server", "client"};
 const char *const gp_transport_names[] = {"tcp", "udp", "unix"};
-const char *const gp_protocol_names[] = {"unknown"};
+const char *const gp_protocol_names[] = {
+	"unknown", "http", "redis", "postgresql", "dns", "tls",
+};
 const char *const gp_framing_names[] = {"none", "turns", "protocol"};
 const char *const gp_stage_names[] = {
 	"runqueue", "backlog", "cpu", "downstream", "io", "sleep", "unattributed", "transfer",

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * TLS 1.0 to 1.3 (RFC 5246, RFC 8446): the heads of its records. A record of application data is a
+ * message, begun and ended; all else is aside. The caller makes turns of them.
+ *
+ * In TLS 1.3 most of the handshake looks like application data, too. What is aside there:
+ *  - The client's, up to its Finished, which ends its second flight. It is the first record whose
+ *    length is that of a Finished alone: early data, and certificates of clients, come before it.
+ *    A client that puts its Finished into one record with its certificate has none, so of
+ *    GP_TLS_FLIGHT records the next is taken for data: at most as many requests are missed.
+ *  - Records of two bytes' content, which are alerts: close_notify is no request.
+ * Of the server's, what comes before the client's first message answers nothing; so does a ticket,
+ * unless it is sent when a request is already there: then the answer begins a little early.
+ *
+ * Which version it is, is not in the head of a record; ServerHello tells it too far behind for a
+ * step, and the client's request for early data likewise. But up to TLS 1.2 each side sends a
+ * handshake record that is not its Hello before any data, and in TLS 1.3 neither does. That holds
+ * with and without ChangeCipherSpec for middleboxes, with HelloRetryRequest and with resumption.
+ * (An encrypted Finished of TLS 1.2 looks like a Hello once in 2^40 handshakes. Known weakness: a
+ * Hello that is split over records, which no common library does, looks like TLS 1.2.)
+ *
+ * A connection joined later (no Hello seen) has data alone.
+ */
+#ifndef GP_TLS_H
+#define GP_TLS_H
+
+#include <stdbool.h>
+
+#include "gp_parser.h"
+
+#define GP_TLS_HEAD 5
+#define GP_TLS_HELLO 11		/* a Hello's record up to its version */
+#define GP_TLS_LENGTH_MAX 18432 /* 2^14 + 2048, the most of any version */
+#define GP_TLS_FLIGHT 8
+
+enum gp_tls_type {
+	GP_TLS_CIPHER = 20,
+	GP_TLS_ALERT = 21,
+	GP_TLS_HANDSHAKE = 22,
+	GP_TLS_DATA = 23,
+	GP_TLS_HEARTBEAT = 24
+};
+
+enum gp_tls_hello { GP_TLS_CLIENT_HELLO = 1, GP_TLS_SERVER_HELLO = 2 };
+
+/* gp_parser.mark; `items` counts the records of the client's second flight. */
+#define GP_TLS_GREETED 1 /* a Hello was seen */
+#define GP_TLS_OLD 2	 /* it is TLS 1.2 or older */
+#define GP_TLS_BEGUN 4	 /* a message was seen: the client's second flight is over */
+
+/* What encryption adds in TLS 1.3: the type of the content, and a tag. */
+#define GP_TLS_ADDED (1 + 16)
+#define GP_TLS_ADDED_SHORT (1 + 8) /* AES-128-CCM-8 */
+
+static __always_inline __u32 gp_tls_length(const __u8 *at)
+{
+	return at[3] << 8 | at[4];
+}
+
+/* Is the handshake record at `at`, GP_TLS_HELLO bytes, a Hello, in one record or in several? */
+static __always_inline bool gp_tls_is_hello(const __u8 *at, enum gp_tls_hello hello)
+{
+	__u32 length = at[6] << 16 | at[7] << 8 | at[8];
+
+	/* Other messages may follow a ServerHello in its record. */
+	return at[5] == hello && length >= 38 && length <= 1 << 17 && at[9] == 3 && at[10] <= 3;
+}
+
+/* Could a client's first bytes be these? As with steps, GP_LOOK bytes are readable. */
+static __always_inline bool gp_tls_begins(const __u8 *at, __u32 len)
+{
+	__u32 length = gp_tls_length(at);
+
+	if (len < 6 || at[0] != GP_TLS_HANDSHAKE || at[1] != 3 || at[2] > 4)
+		return false;
+	if (length < 42 || length > GP_TLS_LENGTH_MAX || at[5] != GP_TLS_CLIENT_HELLO)
+		return false;
+	return len < GP_TLS_HELLO || gp_tls_is_hello(at, GP_TLS_CLIENT_HELLO);
+}
+
+/* Has the content of a record of TLS 1.3 this length? */
+static __always_inline bool gp_tls_holds(__u32 length, __u32 content)
+{
+	return length == content + GP_TLS_ADDED || length == content + GP_TLS_ADDED_SHORT;
+}
+
+/* Is this record, which looks like application data, not any? */
+static __always_inline bool gp_tls_is_disguised(struct gp_parser *p, __u32 length, bool request)
+{
+	if (!(p->mark & GP_TLS_GREETED) || p->mark & GP_TLS_OLD)
+		return false;
+	if (!request || p->mark & GP_TLS_BEGUN)
+		return length == 2 + GP_TLS_ADDED;
+	/* Finished: four bytes of head and a hash, of 32 or 48. */
+	if (gp_tls_holds(length, 4 + 32) || gp_tls_holds(length, 4 + 48))
+		p->mark |= GP_TLS_BEGUN;
+	else if (++p->items >= GP_TLS_FLIGHT)
+		p->mark |= GP_TLS_BEGUN;
+	return true;
+}
+
+/* What a handshake record, in the clear or not, tells of the version. */
+static __always_inline void gp_tls_handshake(struct gp_parser *p, const __u8 *at, __u32 length,
+					     enum gp_tls_hello hello)
+{
+	if (length + GP_TLS_HEAD >= GP_TLS_HELLO && gp_tls_is_hello(at, hello))
+		p->mark |= GP_TLS_GREETED;
+	else if (p->mark & GP_TLS_GREETED)
+		p->mark |= GP_TLS_OLD;
+}
+
+static __always_inline int gp_tls_record(struct gp_parser *p, const __u8 *at, __u32 len,
+					 bool request)
+{
+	enum gp_tls_hello hello = request ? GP_TLS_CLIENT_HELLO : GP_TLS_SERVER_HELLO;
+	__u32 length, head = GP_TLS_HEAD, taken;
+
+	p->events = 0;
+	if (len < GP_TLS_HEAD)
+		return GP_PARSE_MORE;
+	length = gp_tls_length(at);
+	if (at[0] < GP_TLS_CIPHER || at[0] > GP_TLS_HEARTBEAT || at[1] != 3 || at[2] > 4 ||
+	    length > GP_TLS_LENGTH_MAX)
+		return GP_PARSE_LOST;
+	if (at[0] == GP_TLS_HANDSHAKE) {
+		head = length + GP_TLS_HEAD < GP_TLS_HELLO ? length + GP_TLS_HEAD : GP_TLS_HELLO;
+		if (len < head)
+			return GP_PARSE_MORE;
+		gp_tls_handshake(p, at, length, hello);
+	}
+	p->events = GP_EVENT_BEGIN | GP_EVENT_END;
+	if (at[0] != GP_TLS_DATA || gp_tls_is_disguised(p, length, request))
+		p->events |= GP_EVENT_ASIDE;
+	else
+		p->mark |= GP_TLS_BEGUN;
+	taken = length + GP_TLS_HEAD < len ? length + GP_TLS_HEAD : len;
+	p->skip = length + GP_TLS_HEAD - taken;
+	return taken;
+}
+
+static __always_inline int gp_tls_request(struct gp_parser *p, const __u8 *at, __u32 len)
+{
+	return gp_tls_record(p, at, len, true);
+}
+
+static __always_inline int gp_tls_response(struct gp_parser *p, const __u8 *at, __u32 len)
+{
+	return gp_tls_record(p, at, len, false);
+}
+
+#endif

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* TLS: which records of a connection are messages, in every way of splitting it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "gp_tls.h"
+#include "steps.h"
+
+#define RECORDS_MAX 24
+
+/*
+ * One side of a connection, a word for a record:
+ *	hello, key (exchange), cipher (ChangeCipherSpec), finished (as up to TLS 1.2), alert
+ *	N (a record of application data of N bytes), and DATA(N) if it is to be a message.
+ */
+struct record {
+	enum gp_tls_type type;
+	size_t len;
+	bool is_hello, is_message;
+};
+
+#define HELLO                                                                                      \
+	{                                                                                          \
+		GP_TLS_HANDSHAKE, 512, true, false                                                 \
+	}
+#define KEY                                                                                        \
+	{                                                                                          \
+		GP_TLS_HANDSHAKE, 70, false, false                                                 \
+	}
+#define FINISHED                                                                                   \
+	{                                                                                          \
+		GP_TLS_HANDSHAKE, 40, false, false                                                 \
+	}
+#define CIPHER                                                                                     \
+	{                                                                                          \
+		GP_TLS_CIPHER, 1, false, false                                                     \
+	}
+#define ALERT                                                                                      \
+	{                                                                                          \
+		GP_TLS_ALERT, 26, false, false                                                     \
+	}
+#define HIDDEN(n)                                                                                  \
+	{                                                                                          \
+		GP_TLS_DATA, n, false, false                                                       \
+	}
+#define DATA(n)                                                                                    \
+	{                                                                                          \
+		GP_TLS_DATA, n, false, true                                                        \
+	}
+
+static size_t put_record(uint8_t *at, const struct record *r, bool is_request)
+{
+	const uint8_t hello[] = {is_request ? GP_TLS_CLIENT_HELLO : GP_TLS_SERVER_HELLO,
+				 0,
+				 (uint8_t)((r->len - 4) >> 8),
+				 (uint8_t)(r->len - 4),
+				 3,
+				 3};
+
+	memcpy(at, (uint8_t[]){r->type, 3, 3, (uint8_t)(r->len >> 8), (uint8_t)r->len}, 5);
+	memset(at + 5, 0xa5, r->len);
+	if (r->is_hello)
+		memcpy(at + 5, hello, sizeof(hello));
+	return r->len + 5;
+}
+
+static void check(const struct record *records, size_t count, bool is_request)
+{
+	static uint8_t stream[65536];
+	size_t len = 0, end[RECORDS_MAX];
+	struct steps s = {0};
+
+	assert_true(count <= RECORDS_MAX);
+	for (size_t i = 0; i < count; i++) {
+		len += put_record(stream + len, &records[i], is_request);
+		end[i] = len;
+	}
+	assert_null(
+		steps_every_way(&s, is_request ? gp_tls_request : gp_tls_response, stream, len));
+	assert_false(s.lost);
+	assert_int_equal(s.ended, count);
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(s.messages[i].end, end[i]);
+		assert_int_equal(s.messages[i].flags, records[i].is_message ? 0 : GP_EVENT_ASIDE);
+	}
+}
+
+#define CHECK(is_request, ...)                                                                     \
+	do {                                                                                       \
+		const struct record records[] = {__VA_ARGS__};                                     \
+		check(records, sizeof(records) / sizeof(records[0]), is_request);                  \
+	} while (0)
+#define CLIENT(...) CHECK(true, __VA_ARGS__)
+#define SERVER(...) CHECK(false, __VA_ARGS__)
+
+static void test_tls12(void **state)
+{
+	CLIENT(HELLO, KEY, CIPHER, FINISHED, DATA(53), DATA(19), ALERT);
+	SERVER(HELLO, KEY, KEY, CIPHER, FINISHED, DATA(53), DATA(19), DATA(17000), ALERT);
+	CLIENT(HELLO, CIPHER, FINISHED, DATA(69), ALERT); /* resumed */
+	SERVER(HELLO, CIPHER, FINISHED, DATA(69), ALERT);
+}
+
+static void test_tls13(void **state)
+{
+	CLIENT(HELLO, CIPHER, HIDDEN(53), DATA(53), DATA(100), HIDDEN(19));
+	CLIENT(HELLO, HIDDEN(69), DATA(20)); /* without ChangeCipherSpec */
+	CLIENT(HELLO, HIDDEN(45), DATA(20));
+	CLIENT(HELLO, CIPHER, HELLO, HIDDEN(53), DATA(20)); /* asked to say hello again */
+	CLIENT(HELLO, CIPHER, HIDDEN(900), HIDDEN(281), HIDDEN(53), DATA(20)); /* certificates */
+	CLIENT(HELLO, CIPHER, HIDDEN(300), HIDDEN(1400), HIDDEN(21), HIDDEN(53),
+	       DATA(20)); /* early
+			     data */
+	SERVER(HELLO, CIPHER, DATA(40), DATA(1000), DATA(53), DATA(250), DATA(20), HIDDEN(19));
+	SERVER(HELLO, CIPHER, HELLO, DATA(40));
+}
+
+/* A Finished that cannot be told: all but the first few are messages. */
+static void test_a_flight_without_an_end(void **state)
+{
+	CLIENT(HELLO, HIDDEN(900), HIDDEN(20), HIDDEN(20), HIDDEN(20), HIDDEN(20), HIDDEN(20),
+	       HIDDEN(20), HIDDEN(20), DATA(20), DATA(20));
+}
+
+static void test_joined_later(void **state)
+{
+	CLIENT(DATA(53), DATA(19), DATA(0));
+	SERVER(DATA(20), ALERT);
+}
+
+static void test_what_makes_no_sense(void **state)
+{
+	static const char *const lost[] = {
+		"\31\3\3\1\1", "\23\3\3\1\1",	"\27\2\3\1\1",
+		"\27\3\5\1\1", "\27\3\3\110\1", "GET / HTTP/1.1",
+	};
+
+	for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
+		struct steps s = {0};
+
+		assert_null(steps_every_way(&s, gp_tls_request, lost[i], 5));
+		assert_true(s.lost);
+	}
+}
+
+static void test_how_a_connection_begins(void **state)
+{
+	uint8_t at[600] = "";
+	const struct record hello = HELLO, key = KEY;
+
+	put_record(at, &hello, true);
+	for (uint32_t len = 6; len <= GP_LOOK; len++)
+		assert_true(gp_tls_begins(at, len));
+	assert_false(gp_tls_begins(at, 5));
+	at[9] = 4;
+	assert_false(gp_tls_begins(at, GP_LOOK));
+	put_record(at, &hello, false);
+	assert_false(gp_tls_begins(at, GP_LOOK));
+	put_record(at, &key, true);
+	assert_false(gp_tls_begins(at, GP_LOOK));
+	memcpy(at, "GET / HTTP/1.1\r\n\r\n", 19);
+	assert_false(gp_tls_begins(at, 18));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_tls12),
+		cmocka_unit_test(test_tls13),
+		cmocka_unit_test(test_a_flight_without_an_end),
+		cmocka_unit_test(test_joined_later),
+		cmocka_unit_test(test_what_makes_no_sense),
+		cmocka_unit_test(test_how_a_connection_begins),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
