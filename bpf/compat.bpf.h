@@ -17,4 +17,21 @@ static __always_inline const struct tcp_sock *gp_tcp(struct sock *sk)
 	return (const struct tcp_sock *)bpf_skc_to_tcp_sock(sk);
 }
 
+/* The stream position of an skb's first byte. */
+static __always_inline __u32 gp_skb_seq(struct sk_buff *skb)
+{
+	return ((struct tcp_skb_cb *)skb->cb)->seq;
+}
+
+/* What an iov_iter's type says: one buffer of the user, or several. */
+static __always_inline __u8 gp_iter_ubuf(void)
+{
+	return bpf_core_enum_value(enum iter_type, ITER_UBUF);
+}
+
+static __always_inline __u8 gp_iter_iovec(void)
+{
+	return bpf_core_enum_value(enum iter_type, ITER_IOVEC);
+}
+
 #endif

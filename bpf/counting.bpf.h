@@ -5,13 +5,18 @@
 
 #include "endpoint.bpf.h"
 #include "maps.bpf.h"
+#include "operation.bpf.h"
 
 /* An answered exchange, as it is counted. */
 struct gp_exchange {
 	__u32 endpoint; /* gp_ref */
 	__u32 flags;	/* of the connection */
-	__u32 caller; /* clients: gp_ref of the endpoint it was made for; GP_SLOT_NONE: nobody's */
-	__u32 reserved;
+	__u32 caller;  /* clients: gp_ref of the endpoint it was made for; GP_SLOT_NONE: nobody's */
+	__u8 protocol; /* of the endpoint; GP_PROTOCOL_UNKNOWN: there are no operations */
+	__u8 reserved;
+	__u16 slot; /* in `operations`, where the one before was counted; then, where this was */
+	__u16 operation, status;
+	__u32 reserved2;
 	__u64 start_ns, first_ns, last_ns;
 	struct gp_parts parts; /* of start to first; clients: none */
 };
@@ -34,8 +39,8 @@ static __always_inline void gp_count_other(__u32 flags)
 }
 
 /*
- * Adds the parts of an exchange to its band; as a whole unattributed if they are not its time: if
- * they do not add up, or one is longer than the whole (and so any that fell below 0).
+ * Adds the parts of an exchange to its band, and what they leave of its time as unattributed; as a
+ * whole unattributed if they are not its time: if they are more, or one is (and so any below 0).
  */
 static __always_inline void gp_count_parts(struct gp_endpoint_record *r, __u32 band,
 					   const struct gp_exchange *e, __u64 first_byte)
@@ -43,21 +48,54 @@ static __always_inline void gp_count_parts(struct gp_endpoint_record *r, __u32 b
 	__u64 sum = 0;
 	bool sane = true;
 
-	for (int i = 0; i < GP_STAGE_TRANSFER; i++) {
+	for (int i = 0; i < GP_STAGE_UNATTRIBUTED; i++) {
 		sum += e->parts.ns[i];
 		sane &= e->parts.ns[i] <= first_byte;
 	}
-	if (sum != first_byte || !sane) {
+	if (sum > first_byte || !sane) {
 		gp_add(&r->stages_ns[band][GP_STAGE_UNATTRIBUTED], first_byte);
 		return;
 	}
-	for (int i = 0; i < GP_STAGE_TRANSFER; i++)
+	for (int i = 0; i < GP_STAGE_UNATTRIBUTED; i++)
 		if (e->parts.ns[i])
 			gp_add(&r->stages_ns[band][i], e->parts.ns[i]);
+	if (sum < first_byte)
+		gp_add(&r->stages_ns[band][GP_STAGE_UNATTRIBUTED], first_byte - sum);
+}
+
+/*
+ * The duration of an exchange: at its operation, or at the endpoint itself if it has none, or there
+ * is no room for one.
+ */
+static __always_inline void gp_count_duration(struct gp_endpoint_record *r, struct gp_exchange *e,
+					      __u64 duration, __u32 slot)
+{
+	struct gp_operation_key key = {e->endpoint, e->operation, e->status};
+	struct gp_operation_record *o;
+	enum gp_error error;
+
+	if (!e->protocol || !(e->operation | e->status)) {
+		gp_raise(&r->duration_max_ns, duration);
+		gp_hist_count_one(r->duration, slot);
+		return;
+	}
+	error = gp_status_error(e->protocol, e->status);
+	if (error < GP_ERROR_COUNT)
+		gp_add(&r->errors[error], 1);
+	o = gp_operation_record(&key, &e->slot);
+	if (!o) {
+		gp_drop(GP_DROP_OPERATIONS);
+		gp_raise(&r->duration_max_ns, duration);
+		gp_hist_count_one(r->duration, slot);
+		return;
+	}
+	gp_add(&o->duration_ns, duration);
+	gp_raise(&o->duration_max_ns, duration);
+	gp_hist_count_one(o->duration, slot);
 }
 
 /* As gp_exchange_count, without a call: a return is dear on CPUs that must guard it (retbleed). */
-static __always_inline int gp_exchange_count_here(const struct gp_exchange *e)
+static __always_inline int gp_exchange_count_here(struct gp_exchange *e)
 {
 	struct gp_endpoint_record *r;
 	__u64 duration, first_byte;
@@ -82,10 +120,9 @@ static __always_inline int gp_exchange_count_here(const struct gp_exchange *e)
 	gp_count_parts(r, band, e, first_byte);
 	if (duration > first_byte)
 		gp_add(&r->stages_ns[band][GP_STAGE_TRANSFER], duration - first_byte);
-	gp_raise(&r->duration_max_ns, duration);
 	gp_raise(&r->first_byte_max_ns, first_byte);
 	gp_hist_count_one(r->first_byte, first_byte == duration ? slot : gp_hist_slot(first_byte));
-	gp_hist_count_one(r->duration, slot);
+	gp_count_duration(r, e, duration, slot);
 	return 0;
 }
 

@@ -3,13 +3,19 @@
  * What happens on TCP sockets, by three tracepoints, all under the socket's lock. Sockets that are
  * not observed have no storage of goldpan's: they leave before anything is spent on them.
  */
-#include "exchange.bpf.h"
+#include "kernel.bpf.h"
 
 /*
  * Since 6.2: a35b9af4ec2c ("bpf: Add a kfunc to type cast from bpf uapi ctx to kernel ctx").
  * Declared in this object alone: bpftool 7.1 cannot link two that use the same kernel function.
  */
 extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+
+/* Since 6.4: b5964b968ac6 ("bpf: Add skb dynptrs"); for tracing since 6.12. */
+extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags,
+			       struct bpf_dynptr *dynptr) __ksym __weak;
+
+#include "turn.bpf.h"
 
 /* As gp_tcp, for plain loads without a call, and for sockets reached by way of an skb, too. */
 static __always_inline const struct tcp_sock *tcp_cast(struct sock *sk)
@@ -33,7 +39,7 @@ int BPF_PROG(arrive_tp, struct sock *sk)
 
 /* An application's receive is about to copy from an skb of its socket: in the reader's context. */
 SEC("?tp_btf/skb_copy_datagram_iovec")
-int BPF_PROG(read_tp, const struct sk_buff *skb, int len)
+int BPF_PROG(read_tp, struct sk_buff *skb, int len)
 {
 	struct sock *sk = skb->sk;
 	const struct tcp_sock *tp;
@@ -45,17 +51,17 @@ int BPF_PROG(read_tp, const struct sk_buff *skb, int len)
 	if (!c)
 		return 0;
 	tp = tcp_cast(sk);
-	return tp ? gp_receiving(sk, c, tp) : 0;
+	return tp ? gp_receiving(sk, c, tp, skb) : 0;
 }
 
 /* An application's send, before each skb that it fills: in the sender's context. */
 SEC("?tp_btf/tcp_sendmsg_locked")
-int BPF_PROG(send_tp, struct sock *sk)
+int BPF_PROG(send_tp, struct sock *sk, struct msghdr *msg)
 {
 	struct gp_conn *c;
 
 	if (!sk->sk_bpf_storage)
 		return 0;
 	c = bpf_sk_storage_get(&conns, sk, NULL, 0);
-	return c ? gp_sending(sk, c, tcp_cast(sk)) : 0;
+	return c ? gp_sending(sk, c, tcp_cast(sk), msg) : 0;
 }

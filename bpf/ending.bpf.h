@@ -17,7 +17,7 @@
 int gp_exchange_count(struct gp_exchange *e);
 
 /* Counts an exchange that ended without a response. As gp_exchange_count. */
-int gp_exchange_abort(__u32 ref, __u32 flags);
+int gp_exchange_abort(struct gp_exchange *e);
 
 /* Counts a client's exchange at the edge from whoever made the call. 0, or -1, which is counted. */
 int gp_edge_count(struct gp_conn *c, struct gp_exchange *e, bool failed);
@@ -33,6 +33,17 @@ static __always_inline enum gp_phase gp_phase(__u64 turn)
 	return turn & GP_TURN_PHASE;
 }
 
+/* What was asked and what came of it, if that is known. */
+static __always_inline void gp_exchange_name(struct gp_exchange *e, const struct gp_conn *c)
+{
+	bool known = (c->look & (GP_LOOK_CONFIRMED | GP_LOOK_LOST)) == GP_LOOK_CONFIRMED;
+
+	e->protocol = c->look & GP_LOOK_CONFIRMED ? c->protocol : GP_PROTOCOL_UNKNOWN;
+	e->operation = known ? c->operation : 0;
+	e->status = known ? c->status : 0;
+	e->slot = c->slot;
+}
+
 /* The answered exchange on `c`, whose last bytes were handed over or arrived at `last_ns`. */
 static __always_inline void gp_exchange_take(struct gp_exchange *e, const struct gp_conn *c,
 					     __u64 last_ns)
@@ -42,13 +53,13 @@ static __always_inline void gp_exchange_take(struct gp_exchange *e, const struct
 	e->start_ns = c->start_ns;
 	e->first_ns = c->first_ns;
 	e->last_ns = last_ns;
+	gp_exchange_name(e, c);
 	if (c->role == GP_ROLE_SERVER) {
 		e->parts = c->parts;
 		return;
 	}
 	e->caller = c->caller_endpoint ?: GP_SLOT_NONE;
 	__builtin_memset(&e->parts, 0, sizeof(e->parts));
-	e->parts.ns[GP_STAGE_UNATTRIBUTED] = e->first_ns - e->start_ns;
 }
 
 /* Whether the endpoint may have one more exemplar in this second. Racy: a few too many at worst. */
@@ -73,6 +84,7 @@ static __noinline int gp_exemplar(struct sock *sk, const struct gp_conn *c,
 	__u32 *peer;
 	struct gp_exemplar *x = NULL;
 	struct gp_thread *t;
+	__u64 rest;
 
 	if (gp_exemplar_due(e->endpoint, e->last_ns))
 		x = bpf_ringbuf_reserve(&exemplars, sizeof(*x), 0);
@@ -84,8 +96,12 @@ static __noinline int gp_exemplar(struct sock *sk, const struct gp_conn *c,
 	x->start_ns = e->start_ns;
 	x->duration_ns = e->last_ns - e->start_ns;
 	x->first_byte_ns = e->first_ns - e->start_ns;
-	for (int i = 0; i < GP_STAGE_TRANSFER; i++)
+	rest = x->first_byte_ns;
+	for (int i = 0; i < GP_STAGE_UNATTRIBUTED; i++) {
 		x->stages_ns[i] = e->parts.ns[i];
+		rest -= e->parts.ns[i];
+	}
+	x->stages_ns[GP_STAGE_UNATTRIBUTED] = rest;
 	x->stages_ns[GP_STAGE_TRANSFER] = e->last_ns - e->first_ns;
 	x->endpoint = e->endpoint;
 	x->reason = reason;
@@ -100,6 +116,8 @@ static __noinline int gp_exemplar(struct sock *sk, const struct gp_conn *c,
 			peer[i] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[i];
 	else
 		peer[0] = sk->__sk_common.skc_daddr;
+	x->operation = e->operation;
+	x->status = e->status;
 	x->downstream = GP_SLOT_NONE;
 	if (c->role == GP_ROLE_SERVER && reason != GP_REASON_ABORTED) {
 		x->downstream = c->longest;
@@ -121,10 +139,14 @@ static __always_inline void gp_exchange_end(struct sock *sk, struct gp_conn *c, 
 		return;
 	if (here ? gp_exchange_count_here(e) : gp_exchange_count(e))
 		c->service = GP_SLOT_NONE; /* found anew at the next receive or send */
+	c->slot = e->slot;
 	if (c->role == GP_ROLE_CLIENT)
 		gp_edge_count(c, e, false);
 	if (gp_slow_ns && e->last_ns - e->start_ns >= gp_slow_ns)
 		gp_exemplar(sk, c, e, GP_REASON_SLOW);
+	else if (gp_tell_failed && e->status &&
+		 gp_status_error(e->protocol, e->status) < GP_ERROR_COUNT)
+		gp_exemplar(sk, c, e, GP_REASON_ERROR);
 }
 
 /* Ends an exchange that began at `start_ns` and will have no response. */
@@ -133,12 +155,14 @@ static __always_inline void gp_exchange_lost(struct sock *sk, struct gp_conn *c,
 	__u64 now = bpf_ktime_get_ns();
 	struct gp_exchange e = {
 		.endpoint = c->endpoint,
+		.flags = c->flags,
 		.start_ns = start_ns,
 		.first_ns = now,
 		.last_ns = now,
-		.parts.ns[GP_STAGE_UNATTRIBUTED] = now - start_ns,
 	};
 
+	gp_exchange_name(&e, c);
+	e.status = GP_STATUS_NONE;
 	/* Nobody's, such as a probe of a listener that was not asked for: it is not observed. */
 	if (c->endpoint == GP_SLOT_NONE && !(c->flags & GP_CONN_OWNED))
 		return;
@@ -151,7 +175,7 @@ static __always_inline void gp_exchange_lost(struct sock *sk, struct gp_conn *c,
 		gp_work_forget(c->id, c->reader);
 	}
 	c->turn = gp_turn_next(c->turn, GP_PHASE_IDLE);
-	gp_exchange_abort(c->endpoint, c->flags);
+	gp_exchange_abort(&e);
 	if (gp_tell_failed)
 		gp_exemplar(sk, c, &e, GP_REASON_ABORTED);
 }

@@ -104,8 +104,8 @@ __noinline __u32 gp_endpoint_get(struct gp_endpoint_key *key)
 	if (!service) /* it was just given up: its name is no longer known */
 		return other_of_all(key->role);
 	count = may_grow(service, key->role);
-	if (count) {
-		ref = endpoint_new(key, count);
+	if (count || key->protocol) { /* places are bounded, each with all protocols */
+		ref = endpoint_new(key, key->protocol ? NULL : count);
 		if (ref != GP_SLOT_NONE)
 			return ref;
 	}
@@ -122,15 +122,19 @@ __noinline __u32 gp_endpoint_get(struct gp_endpoint_key *key)
 	return other_of_all(key->role);
 }
 
-/* Moves the connection's part in the count of open ones, and counts the handing over. */
+/* Moves the connection's part in the count of open ones. */
 static __always_inline void move(struct gp_conn *c, __u32 to)
 {
-	struct gp_endpoint_record *r;
-
 	if (c->flags & (GP_CONN_OPEN | GP_CONN_LISTENER)) {
 		gp_endpoint_connections(c->endpoint, -1);
 		gp_endpoint_connections(to, 1);
 	}
+}
+
+static __always_inline void count_handing_over(struct gp_conn *c)
+{
+	struct gp_endpoint_record *r;
+
 	if (!(c->flags & GP_CONN_OWNED))
 		return;
 	r = gp_endpoint_record(c->endpoint);
@@ -149,6 +153,15 @@ static __always_inline void move_listener(struct gp_conn *c, __u32 service, __u3
 	l->endpoint = endpoint;
 }
 
+/* The endpoint that was last recognised at the place of `ref`, of what is not recognised yet. */
+static __always_inline __u32 last_recognised(__u32 ref)
+{
+	struct gp_endpoint_info *info = gp_endpoint_info(ref);
+	__u32 hint = info ? info->hint : 0;
+
+	return hint && gp_endpoint_info(hint) ? hint : ref;
+}
+
 int gp_conn_assign(struct gp_conn *c, __u32 service, struct gp_endpoint_key *key)
 {
 	__u32 ref;
@@ -157,10 +170,37 @@ int gp_conn_assign(struct gp_conn *c, __u32 service, struct gp_endpoint_key *key
 		return -1;
 	key->service = service;
 	ref = gp_endpoint_get(key);
+	if (!key->protocol && !(c->look & GP_LOOK_OFF))
+		ref = last_recognised(ref);
 	if (ref != c->endpoint) {
+		count_handing_over(c);
 		move(c, ref);
 		move_listener(c, service, ref);
 	}
 	gp_conn_place(c, service, ref);
+	return 0;
+}
+
+int gp_conn_retype(struct gp_conn *c, struct gp_endpoint_key *key)
+{
+	struct gp_endpoint_info *info;
+	__u32 ref, unknown;
+	__u8 protocol;
+
+	if (!c || !key)
+		return -1;
+	key->service = c->service;
+	ref = gp_endpoint_get(key);
+	if (ref != c->endpoint) {
+		move(c, ref);
+		move_listener(c, c->service, ref);
+	}
+	gp_conn_place(c, c->service, ref);
+	protocol = key->protocol;
+	key->protocol = GP_PROTOCOL_UNKNOWN;
+	unknown = protocol ? gp_endpoint_get(key) : ref;
+	info = gp_endpoint_info(unknown);
+	if (info && GP_REF_INDEX(unknown) > GP_SLOT_OTHER_CLIENT)
+		info->hint = protocol ? ref : 0;
 	return 0;
 }

@@ -14,6 +14,12 @@ __u32 gp_service_get(struct gp_service_key *key, __u32 pid);
  */
 int gp_conn_assign(struct gp_conn *c, __u32 service, struct gp_endpoint_key *key);
 
+/*
+ * What the connection speaks is known now: moves it to the endpoint of `key`, at the same service.
+ * Those to come at the same place begin there.
+ */
+int gp_conn_retype(struct gp_conn *c, struct gp_endpoint_key *key);
+
 /* Who has the slot of a service or endpoint; NULL if it belongs to somebody else by now. */
 static __always_inline struct gp_service_info *gp_service_info(__u32 ref)
 {

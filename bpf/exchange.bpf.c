@@ -6,16 +6,48 @@ int gp_exchange_count(struct gp_exchange *e)
 	return e ? gp_exchange_count_here(e) : -1;
 }
 
-int gp_exchange_abort(__u32 ref, __u32 flags)
+int gp_answer_far(struct gp_conn *c, __u64 now)
 {
-	struct gp_endpoint_record *r = gp_endpoint_record(ref);
+	if (!c)
+		return -1;
+	gp_answer(c, now);
+	return 0;
+}
 
+int gp_turn_far(struct gp_conn *c, __u64 now)
+{
+	if (!c)
+		return -1;
+	gp_stage_turn(c, gp_thread_find(bpf_get_current_task_btf()->pid), now);
+	gp_turn_set(c, GP_PHASE_READ);
+	return 0;
+}
+
+int gp_exchange_abort(struct gp_exchange *e)
+{
+	struct gp_operation_key key = {};
+	struct gp_operation_record *o;
+	struct gp_endpoint_record *r;
+
+	if (!e)
+		return -1;
+	r = gp_endpoint_record(e->endpoint);
 	if (!r) {
 		gp_drop(GP_DROP_STALE_SLOTS);
 		return -1;
 	}
-	if (flags & (GP_CONN_OTHER | GP_CONN_OTHER_SERVICE))
-		gp_count_other(flags);
+	if (e->flags & (GP_CONN_OTHER | GP_CONN_OTHER_SERVICE))
+		gp_count_other(e->flags);
+	if (e->protocol) { /* the operation first: user space takes them in the other order */
+		key.endpoint = e->endpoint;
+		key.operation = e->operation;
+		key.status = GP_STATUS_NONE;
+		o = gp_operation_record(&key, &e->slot);
+		if (o)
+			gp_add(&o->aborted, 1);
+		else
+			gp_drop(GP_DROP_OPERATIONS);
+	}
 	gp_add(&r->errors[GP_ERROR_ABORTED], 1);
 	return 0;
 }

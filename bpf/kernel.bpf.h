@@ -74,6 +74,7 @@ struct sock {
 	__u32 sk_max_ack_backlog;
 	atomic_t sk_drops;
 	__u16 sk_protocol;
+	int sk_wmem_queued, sk_sndbuf;
 };
 
 struct tcp_sock {
@@ -93,13 +94,36 @@ struct sk_buff {
 	unsigned int len;
 	unsigned int end; /* from `head`: where the struct skb_shared_info is */
 	unsigned char *head;
+	char cb[48];
+};
+
+struct tcp_skb_cb {
+	__u32 seq;
+};
+
+struct iovec {
+	void *iov_base;
+	__u64 iov_len;
+};
+
+enum iter_type { ITER_UBUF, ITER_IOVEC };
+
+struct iov_iter {
+	__u8 iter_type;
+	__u64 iov_offset;
+	__u64 count;
+	const struct iovec *__iov;
+	void *ubuf;
+	unsigned long nr_segs;
+};
+
+struct msghdr {
+	struct iov_iter msg_iter;
 };
 
 struct skb_shared_info {
 	unsigned short gso_segs;
 };
-
-struct msghdr;
 
 struct kernfs_node {
 	__u64 id;

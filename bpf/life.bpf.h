@@ -92,15 +92,6 @@ static __always_inline void gp_conn_init_child(struct gp_conn *c)
 	gp_listener_follow(c);
 }
 
-/* Bytes that arrived and were not read. Reading the end of the stream moves `copied_seq`, too. */
-static __always_inline __u32 gp_unread(const struct sock *sk, const struct tcp_sock *tp)
-{
-	__u64 done = bpf_core_enum_value(enum sock_flags, SOCK_DONE);
-	__u32 unread = tp->rcv_nxt - tp->copied_seq;
-
-	return unread && ((sk->__sk_common.skc_flags >> done) & 1) ? unread - 1 : unread;
-}
-
 /* A socket that was there before: observed from its first whole exchange on. */
 static __always_inline void gp_conn_adopt(struct gp_conn *c, const struct sock *sk, bool server)
 {

@@ -20,14 +20,19 @@ struct gp_listening_map listening SEC(".maps");
 struct gp_edge_keys_map edge_keys SEC(".maps");
 struct gp_edges_map edges SEC(".maps");
 struct gp_edge_slots_map edge_slots SEC(".maps");
+struct gp_operation_keys_map operation_keys SEC(".maps");
+struct gp_operations_map operations SEC(".maps");
+struct gp_slots_map operation_slots SEC(".maps");
 struct gp_exemplars_map exemplars SEC(".maps");
 struct gp_works_map works SEC(".maps");
+struct gp_frames_map frames SEC(".maps");
 struct gp_listeners_map listeners SEC(".maps");
 struct gp_listener_slots_map listener_slots SEC(".maps");
 
 const volatile __u32 gp_shards = GP_SHARDS_MAX;
 const volatile __u32 gp_threads_mask = 65535;
 const volatile bool gp_with_sched = true, gp_with_client = true;
+const volatile __u32 gp_protocols = (1 << GP_PROTOCOL_COUNT) - 1;
 const volatile __u32 gp_port_ranges = GP_PORT_RANGES;
 const volatile struct gp_port_range gp_ports[GP_PORT_RANGES] = {};
 

@@ -116,7 +116,7 @@ struct gp_listen_key {
 struct gp_listening_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 16384);
 	__type(key, struct gp_listen_key);
 	__type(value, __u8);
 };
@@ -149,6 +149,21 @@ struct gp_edge_slots_map {
 	__type(value, __u32);
 };
 
+struct gp_operation_keys_map { /* key -> slot in `operations` */
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct gp_operation_key);
+	__type(value, __u32);
+};
+
+struct gp_operations_map { /* slot * shards + shard; slot 0 is nobody's */
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct gp_operation_record);
+};
+
 struct gp_exemplars_map {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 256 * 1024);
@@ -159,6 +174,13 @@ struct gp_works_map {
 	__uint(max_entries, GP_WORKS);
 	__type(key, __u32);
 	__type(value, struct gp_work);
+};
+
+struct gp_frames_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, GP_FRAMES);
+	__type(key, __u32);
+	__type(value, struct gp_frame);
 };
 
 struct gp_listener_slots_map { /* places in `listeners` that nobody has */
@@ -186,8 +208,12 @@ extern struct gp_listening_map listening SEC(".maps");
 extern struct gp_edge_keys_map edge_keys SEC(".maps");
 extern struct gp_edges_map edges SEC(".maps");
 extern struct gp_edge_slots_map edge_slots SEC(".maps");
+extern struct gp_operation_keys_map operation_keys SEC(".maps");
+extern struct gp_operations_map operations SEC(".maps");
+extern struct gp_slots_map operation_slots SEC(".maps");
 extern struct gp_exemplars_map exemplars SEC(".maps");
 extern struct gp_works_map works SEC(".maps");
+extern struct gp_frames_map frames SEC(".maps");
 extern struct gp_listeners_map listeners SEC(".maps");
 extern struct gp_listener_slots_map listener_slots SEC(".maps");
 
@@ -195,6 +221,7 @@ extern struct gp_listener_slots_map listener_slots SEC(".maps");
 extern const volatile __u32 gp_shards;	     /* copies of each record */
 extern const volatile __u32 gp_threads_mask; /* size of the thread table - 1 */
 extern const volatile bool gp_with_sched, gp_with_client;
+extern const volatile __u32 gp_protocols;   /* those to recognise: 1 << enum gp_protocol */
 extern const volatile __u32 gp_port_ranges; /* 0: all ports */
 extern const volatile struct gp_port_range gp_ports[GP_PORT_RANGES];
 

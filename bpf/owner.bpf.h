@@ -28,6 +28,7 @@ static __always_inline void gp_endpoint_key(struct gp_endpoint_key *key, const s
 	key->netns = c->netns;
 	key->port = c->port;
 	key->role = c->role;
+	key->protocol = c->look & GP_LOOK_CONFIRMED ? c->protocol : GP_PROTOCOL_UNKNOWN;
 	if (c->role == GP_ROLE_SERVER)
 		return;
 	if (gp_is_v4(sk)) {

@@ -218,13 +218,6 @@ static __always_inline void gp_stage_read(struct gp_conn *c, struct gp_thread *t
 	gp_stage_current(c, cur, spent.cpu_ns);
 }
 
-/* All of it unattributed. */
-static __always_inline void gp_stage_unknown(struct gp_conn *c, __u64 total)
-{
-	__builtin_memset(&c->parts, 0, sizeof(c->parts));
-	c->parts.ns[GP_STAGE_UNATTRIBUTED] = total;
-}
-
 /* Another thread answers than read: known is how long it has been at it, and waited before that. */
 static __always_inline void gp_stage_handed_off(const struct gp_conn *c, const struct gp_thread *t,
 						const struct gp_current *cur, __u64 now,
@@ -234,16 +227,13 @@ static __always_inline void gp_stage_handed_off(const struct gp_conn *c, const s
 	__u64 began, since = gp_stint_since(t, spent, now, &began), cpu, waited = 0;
 	__u64 before = cur->cpu_ns > t->cpu_ns ? cur->cpu_ns - t->cpu_ns : 0;
 
-	if (since <= c->read_ns) { /* it was busy with something else at the time */
-		parts->ns[GP_STAGE_UNATTRIBUTED] = now - c->read_ns;
-		return;
-	}
+	if (since <= c->read_ns)
+		return; /* it was busy with something else at the time */
 	cpu = now - since > before ? now - since - before : 0;
 	if (began > c->read_ns && since > began)
 		waited = since - began;
 	parts->ns[GP_STAGE_CPU] = cpu;
 	parts->ns[GP_STAGE_RUNQUEUE] = waited;
-	parts->ns[GP_STAGE_UNATTRIBUTED] = now - c->read_ns - cpu - waited;
 }
 
 /* The thread that read answers: its counters since then, split between this exchange and others. */
@@ -257,10 +247,8 @@ static __always_inline void gp_stage_split(struct gp_conn *c, struct gp_current 
 
 	if (cur->id != c->id || cur->cpu_ns != c->handler.cpu_ns ||
 	    (cur->flags & GP_CURRENT_WORK)) {
-		if (gp_work_finish(cur, c->id, spent->cpu_ns, &split)) {
-			parts->ns[GP_STAGE_UNATTRIBUTED] = now - c->read_ns;
+		if (gp_work_finish(cur, c->id, spent->cpu_ns, &split))
 			return;
-		}
 		c->longest = split.longest;
 	}
 	parts->ns[GP_STAGE_CPU] = split.own_ns;
@@ -276,7 +264,7 @@ static __always_inline void gp_stage_split(struct gp_conn *c, struct gp_current 
 /* The response begins, sent by thread `t`: the parts of the exchange are known now. */
 static __always_inline void gp_stage_answer(struct gp_conn *c, struct gp_thread *t, __u64 now)
 {
-	__u64 total = now > c->start_ns ? now - c->start_ns : 0, before = c->read_ns - c->start_ns;
+	__u64 before = c->read_ns - c->start_ns;
 	__u64 waited = c->waited_ns, lost = c->lost_ns;
 	struct gp_current *cur = t ? gp_current_of(t) : NULL;
 	struct gp_parts parts = {};
@@ -285,7 +273,7 @@ static __always_inline void gp_stage_answer(struct gp_conn *c, struct gp_thread 
 	c->longest = GP_SLOT_NONE;
 	if (!gp_with_sched || !cur || !c->reader || !c->read_ns ||
 	    !gp_thread_spent_here(t, now, &spent)) {
-		gp_stage_unknown(c, total);
+		c->parts = parts;
 		return;
 	}
 	if (t->pid == c->reader) {
@@ -296,7 +284,6 @@ static __always_inline void gp_stage_answer(struct gp_conn *c, struct gp_thread 
 	}
 	parts.ns[GP_STAGE_RUNQUEUE] += waited;
 	parts.ns[GP_STAGE_BACKLOG] += before - waited - lost;
-	parts.ns[GP_STAGE_UNATTRIBUTED] += lost;
 	if ((cur->flags & GP_CURRENT_OPEN) && cur->id != c->id)
 		gp_work_park(t, cur, spent.cpu_ns, now); /* it had read another since */
 	cur->id = c->id;
@@ -304,6 +291,30 @@ static __always_inline void gp_stage_answer(struct gp_conn *c, struct gp_thread 
 	cur->cpu_ns = spent.cpu_ns;
 	cur->flags = 0;
 	c->parts = parts;
+}
+
+/*
+ * An exchange is answered, and the one behind it on the connection, which was read with it, becomes
+ * the thread's current one: it has waited behind that, but for the wait for a CPU.
+ */
+static __always_inline void gp_stage_turn(struct gp_conn *c, struct gp_thread *t, __u64 now)
+{
+	struct gp_current *cur = t ? gp_current_of(t) : NULL;
+	__u64 waited = c->parts.ns[GP_STAGE_RUNQUEUE], all = now - c->start_ns;
+	struct gp_counters spent;
+
+	c->read_ns = now;
+	if (!gp_with_sched || !cur || t->pid != c->reader ||
+	    !gp_thread_spent_here(t, now, &spent)) {
+		c->read_ns = 0; /* where its time goes will not be known */
+		return;
+	}
+	if ((cur->flags & GP_CURRENT_OPEN) && cur->id != c->id)
+		gp_work_park(t, cur, spent.cpu_ns, now);
+	c->handler = spent;
+	c->waited_ns = waited < all ? waited : all;
+	c->lost_ns = 0;
+	gp_stage_current(c, cur, spent.cpu_ns);
 }
 
 #endif

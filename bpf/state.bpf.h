@@ -3,6 +3,7 @@
 #ifndef GP_STATE_BPF_H
 #define GP_STATE_BPF_H
 
+#include "gp_parser.h"
 #include "gp_records.h"
 #include "kernel.bpf.h"
 
@@ -122,10 +123,77 @@ struct gp_work {
 #define GP_WORK_WAYS 4
 #define GP_WORK_OLD_NS 10000000000ULL /* may be taken for another from then on */
 
-/* Where a server's exchange spent its time from `arrive` to `first`. */
+/*
+ * Where a server's exchange spent its time from `arrive` to `first`. What is left of that is
+ * `unattributed`.
+ */
 struct gp_parts {
-	__u64 ns[GP_STAGE_TRANSFER];
+	__u64 ns[GP_STAGE_UNATTRIBUTED];
 };
+
+/*
+ * How a connection's bytes are looked at (look.bpf.h). Nothing is known of it at first, and it is
+ * looked at; then its protocol is supposed from a request, and confirmed by the answer to that.
+ */
+#define GP_LOOK_OFF 1	    /* turns alone: no protocol of those that are looked for, or given up */
+#define GP_LOOK_CONFIRMED 2 /* its endpoint is that of `protocol` */
+#define GP_LOOK_WHOLE 4	    /* the open request was seen whole: what comes more is another */
+#define GP_LOOK_OVERLAPS 8  /* it was pipelined before: every message is followed */
+#define GP_LOOK_STREAM 16   /* bytes only, no exchanges */
+#define GP_LOOK_ANSWERED 32 /* the beginning of the open exchange's answer was seen */
+#define GP_LOOK_LOST 64	    /* out of step: operations are not known until it is in step again */
+#define GP_LOOK_TENTATIVE 128 /* its protocol is supposed from a request, not from an answer */
+#define GP_LOOK_TRIES 8	      /* requests that make no sense before a connection is given up */
+
+/* A request that waits for those before it on its connection. */
+struct gp_queued {
+	__u64 start_ns; /* server: arrive; client: send */
+	__u32 count;	/* as many as that, all alike */
+	__u16 operation;
+	__u16 reserved;
+};
+
+/* When the bytes before `seq` had arrived. */
+struct gp_arrival {
+	__u32 seq;
+	__u32 reserved;
+	__u64 ns;
+};
+
+#define GP_ARRIVALS 8 /* powers of two */
+#define GP_QUEUED 64
+
+/* One direction of a connection that is followed. */
+struct gp_flow {
+	struct gp_parser parser;
+	__u32 seq;    /* of the first byte that was not seen yet */
+	__u8 carried; /* bytes in `carry`: the beginning of a token whose rest is to come */
+	__u8 ending;  /* the message ends where the parser's `skip` does */
+	__u8 aside;   /* the message is none of an exchange */
+	__u8 reserved;
+	__u8 carry[GP_LOOK];
+};
+
+/*
+ * What is kept with a connection while its messages are followed one by one: because several are
+ * under way at once, or one is more than what a look can see. In a table by `gp_conn.frame`.
+ * Written by the socket's events, under its lock.
+ */
+struct gp_frame {
+	__u32 taken;			   /* 0: free; by compare-and-exchange */
+	__u8 arrivals_begin, arrivals_end; /* counters; the place is modulo GP_ARRIVALS */
+	__u8 begin, end;		   /* of `queue`, likewise */
+	__u8 current;			   /* an exchange is open: that of gp_conn */
+	__u8 started;			   /* and its answer has begun */
+	__u8 opens_stream;		   /* the last request makes a stream of the connection */
+	__u8 reserved[5];
+	struct gp_flow in, out;
+	struct gp_arrival arrivals[GP_ARRIVALS];
+	struct gp_queued queue[GP_QUEUED];
+} __attribute__((aligned(64)));
+
+#define GP_FRAMES 1024
+#define GP_FRAME_WAYS 8
 
 /*
  * A connection: what is kept with one socket, from the handshake on (and with a listener). With
@@ -151,8 +219,9 @@ struct gp_conn {
 	__u16 port;	  /* of the endpoint */
 	__u32 received;	  /* payload bytes that had arrived at the last event; may wrap */
 	__u32 write_seq;  /* at the last send's beginning */
-	__u32 copied_seq; /* at arrive */
-	__u32 listener;	  /* place of the listener it came from, or is; 0: none */
+	__u32 copied_seq; /* server: at arrive; client: where a request ends that was seen whole */
+	__u16 listener;	  /* place of the listener it came from, or is; 0: none */
+	__u16 frame;	  /* place of its gp_frame + 1; 0: none */
 	__u32 id;	  /* of the exchange: tells those that are open apart; 0: none */
 
 	__u32 service; /* gp_ref of the owner, or GP_SLOT_NONE */
@@ -189,6 +258,11 @@ struct gp_conn {
 	__u64 bytes_out;   /* already counted at the endpoint */
 	__u32 retransmits; /* already counted; listeners: overflows */
 	__u32 longest;	   /* gp_ref of the client endpoint that was waited for longest */
+	__u8 protocol;	   /* enum gp_protocol */
+	__u8 look;	   /* GP_LOOK_* */
+	__u16 operation;   /* of the open exchange; while no protocol is known: tries so far */
+	__u16 status;	   /* of its answer */
+	__u16 slot;	   /* in `operations`, of the last exchange counted; 0: none */
 };
 
 _Static_assert(sizeof(struct gp_conn) <= 184, "448 bytes a connection with the kernel's own");

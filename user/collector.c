@@ -18,7 +18,9 @@
 #include "host.h"
 #include "host_stats.h"
 #include "log.h"
+#include "operations.h"
 #include "own.h"
+#include "protocol.h"
 #include "recycle.h"
 #include "self.h"
 #include "series.h"
@@ -36,6 +38,8 @@ struct gp_collector {
 	struct gp_self_watch *self;
 	struct gp_recycler *recycler;
 	struct gp_edges *edges;
+	struct gp_operations *operations;
+	size_t *place;	      /* of each endpoint slot in the snapshot; SIZE_MAX: not there */
 	uint64_t round;	      /* collections so far */
 	uint64_t last_ns;     /* CLOCK_MONOTONIC, of the last one */
 	size_t services;      /* live at the last one */
@@ -62,7 +66,8 @@ int gp_collector_new(struct gp_collector **out, const struct gp_loader *loader,
 	c->last_ns = gp_now_ns();
 	c->running_ns = calloc(cfg->max_services, sizeof(*c->running_ns));
 	c->owed_ns = calloc(cfg->max_services, sizeof(*c->owed_ns));
-	if (!c->running_ns || !c->owed_ns)
+	c->place = calloc(cfg->max_endpoints, sizeof(*c->place));
+	if (!c->running_ns || !c->owed_ns || !c->place)
 		return -ENOMEM;
 	err = gp_directory_new(&c->directory, cfg);
 	if (!err)
@@ -79,6 +84,8 @@ int gp_collector_new(struct gp_collector **out, const struct gp_loader *loader,
 		err = gp_recycler_new(&c->recycler, slots);
 	if (!err)
 		err = gp_edges_new(&c->edges, slots, c->directory);
+	if (!err)
+		err = gp_operations_new(&c->operations, slots);
 	if (err)
 		return err;
 	*out = TAKE_PTR(c);
@@ -91,6 +98,7 @@ void gp_collector_free(struct gp_collector **collector)
 
 	if (!c)
 		return;
+	gp_operations_free(&c->operations);
 	gp_edges_free(&c->edges);
 	gp_directory_free(&c->directory);
 	gp_series_table_free(&c->series);
@@ -99,6 +107,7 @@ void gp_collector_free(struct gp_collector **collector)
 	gp_cgroup_stats_free(&c->cgroups);
 	gp_self_watch_free(&c->self);
 	gp_recycler_free(&c->recycler);
+	free(c->place);
 	free(c->running_ns);
 	free(c->owed_ns);
 	free(c);
@@ -139,13 +148,13 @@ static struct gp_names names_of(const struct gp_identity *id)
 	return (struct gp_names){id->service, id->unit, id->container, id->exe};
 }
 
-static void describe(const struct gp_endpoint_key *key, struct gp_endpoint *e, char *address,
-		     size_t size)
+static void describe(const struct gp_endpoint_key *key, enum gp_protocol protocol,
+		     struct gp_endpoint *e, char *address, size_t size)
 {
 	e->role = key->role;
 	e->transport = key->transport;
-	e->protocol = key->protocol;
-	e->framing = GP_FRAMING_TURNS;
+	e->protocol = protocol;
+	e->framing = gp_protocol_is_read(protocol) ? GP_FRAMING_PROTOCOL : GP_FRAMING_TURNS;
 	e->is_other = key->flags & GP_KEY_OTHER;
 	e->port = key->port;
 	if (key->role != GP_ROLE_CLIENT || e->is_other)
@@ -196,6 +205,28 @@ static struct gp_endpoint *place(struct gp_collector *c, struct gp_snapshot *s,
 	return e;
 }
 
+/*
+ * What happens at a place before a connection's protocol is known belongs to the protocol that was
+ * last recognised there (design.md, "endpoint"), if there were no exchanges of none.
+ */
+static enum gp_protocol protocol_of(struct gp_collector *c, const struct gp_endpoint_info *info,
+				    uint32_t slot)
+{
+	const struct gp_endpoint_info *hint = NULL;
+
+	if (info->key.protocol == GP_PROTOCOL_UNKNOWN && info->hint)
+		hint = gp_slots_endpoint(c->slots, GP_REF_INDEX(info->hint));
+	if (!hint || hint->ref != info->hint || gp_slots_gauges(c->slots, slot)->in_flight)
+		return info->key.protocol;
+	for (unsigned int shard = 0; shard < c->slots->shards; shard++) {
+		struct gp_endpoint_record *r = gp_slots_endpoint_record(c->slots, slot, shard);
+
+		if (!r || gp_drain_has_exchanges(r))
+			return info->key.protocol;
+	}
+	return hint->key.protocol;
+}
+
 static int collect_endpoint(struct gp_collector *c, struct gp_snapshot *s, uint32_t slot)
 {
 	const struct gp_endpoint_info *info = gp_slots_endpoint(c->slots, slot);
@@ -213,7 +244,7 @@ static int collect_endpoint(struct gp_collector *c, struct gp_snapshot *s, uint3
 		return 0;
 	}
 	like.names = names_of(l->identity);
-	describe(&info->key, &like, address, sizeof(address));
+	describe(&info->key, protocol_of(c, info, slot), &like, address, sizeof(address));
 	e = place(c, s, &like, l->identity);
 	if (!e)
 		return -ENOMEM;
@@ -226,6 +257,7 @@ static int collect_endpoint(struct gp_collector *c, struct gp_snapshot *s, uint3
 			gp_recycler_active(c->recycler, slot, c->last_ns);
 	}
 	add_gauges(gp_slots_gauges(c->slots, slot), e);
+	c->place[slot] = e - s->endpoint;
 	return 0;
 }
 
@@ -234,18 +266,26 @@ static int collect_endpoints(struct gp_collector *c, struct gp_snapshot *s)
 	for (uint32_t slot = 0; slot < c->slots->max_endpoints; slot++) {
 		int err = 0;
 
+		c->place[slot] = SIZE_MAX;
 		if (gp_slots_endpoint(c->slots, slot)->state != GP_SLOT_FREE)
 			err = collect_endpoint(c, s, slot);
 		if (err)
 			return err;
 	}
+	return gp_operations_collect(c->operations, s, c->place, c->last_ns);
+}
+
+/* What is worked out from all that was drained. */
+static int finish_endpoints(struct gp_collector *c, struct gp_snapshot *s)
+{
 	for (size_t i = 0; i < s->endpoints; i++) {
 		struct gp_endpoint *e = &s->endpoint[i];
 		struct gp_series *series = gp_series_get(c->series, e);
 
 		if (!series)
 			return -ENOMEM;
-		gp_drain_finish_endpoint(e);
+		if (gp_drain_finish_endpoint(e, &series->aborted_ahead))
+			return -ENOMEM;
 		series->requests_total += gp_endpoint_requests(e);
 		e->requests_total = series->requests_total;
 	}
@@ -365,6 +405,8 @@ int gp_collect(struct gp_collector *c, bool final, struct gp_snapshot **out)
 	c->last_ns = now;
 	err = collect_endpoints(c, s);
 	if (!err)
+		err = finish_endpoints(c, s);
+	if (!err)
 		err = gp_edges_collect(c->edges, s);
 	if (!err)
 		err = collect_services(c, s);
@@ -373,10 +415,11 @@ int gp_collect(struct gp_collector *c, bool final, struct gp_snapshot **out)
 	if (!err)
 		gp_host_stats_collect(c->host_stats, &s->host);
 	if (!err)
-		err = gp_self_collect(c->self, c->slots, &s->self);
+		err = gp_self_collect(c->self, c->slots, c->operations, &s->self);
 	if (err)
 		return err;
 	gp_recycle(c->recycler, now);
+	gp_operations_recycle(c->operations, now);
 	*out = TAKE_PTR(s);
 	return 0;
 }

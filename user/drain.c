@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "drain.h"
 
+#include <errno.h>
+
 #include "hist.h"
+#include "protocol.h"
 
 /* Counters at rest, the most of them, cost a load. */
 static uint64_t take(__u64 *counter)
@@ -31,6 +34,15 @@ static void take_max(__u64 *from, uint64_t *to)
 
 	if (max > *to)
 		*to = max;
+}
+
+bool gp_drain_has_exchanges(struct gp_endpoint_record *r)
+{
+	bool any = __atomic_load_n(&r->errors[GP_ERROR_ABORTED], __ATOMIC_RELAXED);
+
+	for (unsigned int i = 0; i < GP_HIST_SLOTS && !any; i++)
+		any = __atomic_load_n(&r->duration[i], __ATOMIC_RELAXED);
+	return any;
 }
 
 bool gp_drain_endpoint(struct gp_endpoint_record *r, struct gp_endpoint *e)
@@ -65,7 +77,18 @@ bool gp_drain_endpoint(struct gp_endpoint_record *r, struct gp_endpoint *e)
 	       others != e->errors[GP_ERROR_ABORTED] + e->bytes_in + e->bytes_out + e->opened;
 }
 
-void gp_drain_finish_endpoint(struct gp_endpoint *e)
+bool gp_drain_operation(struct gp_operation_record *r, struct gp_operation *o)
+{
+	uint64_t aborted = take(&r->aborted);
+	bool any = take_hist(r->duration, &o->duration.hist);
+
+	o->duration.sum_ns += take(&r->duration_ns);
+	take_max(&r->duration_max_ns, &o->duration.max_ns);
+	o->aborted += aborted;
+	return any || aborted;
+}
+
+static void add_stages(struct gp_endpoint *e)
 {
 	for (int band = 0; band < GP_BANDS; band++) {
 		for (int stage = 0; stage < GP_STAGE_COUNT; stage++) {
@@ -74,9 +97,68 @@ void gp_drain_finish_endpoint(struct gp_endpoint *e)
 				e->first_byte.sum_ns += e->stages_ns[band][stage];
 		}
 	}
+}
+
+static uint64_t less(uint64_t whole, uint64_t part)
+{
+	return whole > part ? whole - part : 0;
+}
+
+/* The answered that only the endpoint's own record has, and the aborted that no operation has. */
+static int name_others(struct gp_endpoint *e, struct gp_distribution *own, uint64_t aborted)
+{
+	struct gp_operation *o;
+
+	if (gp_hist_count(&own->hist)) {
+		o = gp_endpoint_operation(e, 0, 0);
+		if (!o)
+			return -ENOMEM;
+		gp_distribution_settle(own);
+		gp_distribution_add(&o->duration, own);
+	}
+	if (aborted) {
+		o = gp_endpoint_operation(e, 0, GP_STATUS_NONE);
+		if (!o)
+			return -ENOMEM;
+		o->aborted += aborted;
+	}
+	return 0;
+}
+
+static int add_operations(struct gp_endpoint *e, uint64_t *ahead)
+{
+	uint64_t counted = e->errors[GP_ERROR_ABORTED];
+	struct gp_distribution own = e->duration;
+	struct gp_operation all = {};
+	uint64_t rest;
+
+	for (size_t i = 0; i < e->operations; i++) {
+		gp_distribution_settle(&e->operation[i].duration);
+		gp_operation_add(&all, &e->operation[i]);
+	}
+	/* Stages are of all exchanges, and give the sum. */
+	own.sum_ns = less(own.sum_ns, all.duration.sum_ns);
+	all.duration.sum_ns = 0;
+	gp_distribution_add(&e->duration, &all.duration);
+	rest = less(counted, all.aborted + *ahead);
+	*ahead = less(all.aborted + *ahead, counted);
+	e->errors[GP_ERROR_ABORTED] = all.aborted + rest;
+	if (gp_protocol_is_read(e->protocol))
+		return name_others(e, &own, rest);
+	e->operations = 0; /* of whatever protocols: an `other` of several has no names for them */
+	return 0;
+}
+
+int gp_drain_finish_endpoint(struct gp_endpoint *e, uint64_t *ahead)
+{
+	int err;
+
+	add_stages(e);
+	err = add_operations(e, ahead);
 	gp_distribution_settle(&e->duration);
 	gp_distribution_settle(&e->first_byte);
 	gp_distribution_settle(&e->setup);
+	return err;
 }
 
 void gp_drain_service(struct gp_service_record *r, struct gp_service *s)

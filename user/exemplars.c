@@ -12,6 +12,7 @@
 #include "called.h"
 #include "clock.h"
 #include "own.h"
+#include "protocol.h"
 
 #define NS_PER_S 1000000000LL
 
@@ -50,7 +51,7 @@ static int take_one(void *context, void *data, size_t size)
 	const struct gp_exemplar *from = data;
 	const struct gp_endpoint_info *info = gp_called_info(x->slots, from->endpoint);
 	const struct gp_endpoint_info *call = gp_called_info(x->slots, from->downstream);
-	char peer[INET6_ADDRSTRLEN + 16], address[INET6_ADDRSTRLEN];
+	char peer[INET6_ADDRSTRLEN + 16], address[INET6_ADDRSTRLEN], status[GP_STATUS_LEN];
 	struct gp_event event = {};
 
 	const struct gp_listing *service =
@@ -71,6 +72,10 @@ static int take_one(void *context, void *data, size_t size)
 	event.transport = info->key.transport;
 	event.protocol = info->key.protocol;
 	event.port = info->key.port;
+	if (gp_protocol_is_read(info->key.protocol)) {
+		event.operation = gp_operation_name(info->key.protocol, from->operation);
+		event.status = gp_status_name(info->key.protocol, from->status, status);
+	}
 	event.duration_ns = from->duration_ns;
 	event.first_byte_ns = from->first_byte_ns;
 	memcpy(event.stages_ns, from->stages_ns, sizeof(event.stages_ns));

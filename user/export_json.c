@@ -300,7 +300,8 @@ static int begin(const struct gp_meta *meta, FILE *out)
 	gp_json_close(j, '}');
 	gp_json_open(j, "protocols", '[');
 	for (size_t i = GP_PROTOCOL_UNKNOWN + 1; i < GP_PROTOCOL_COUNT; i++)
-		gp_json_string(j, NULL, gp_protocol_names[i]);
+		if (meta->protocols & 1u << i)
+			gp_json_string(j, NULL, gp_protocol_names[i]);
 	gp_json_close(j, ']');
 	gp_json_end_record(j);
 	return result_of(out);

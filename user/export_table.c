@@ -2,7 +2,8 @@
 /*
  * The table: a block of text for each interval, for a person. One line an endpoint, what hurts
  * first (the order is table_row.h's). CPU and run-queue wait are those of the whole service and
- * stand in the line of each of its endpoints.
+ * stand in the line of each of its endpoints. Below it are the operations that hurt most, of which
+ * ERR is the share of all the endpoint's requests.
  *
  * Of a server it is said where the time of its slow requests went; once more at the top of the one
  * whose slow requests cost most.
@@ -24,153 +25,177 @@
 #include "table_where.h"
 
 #define CELL_SIZE 512
-#define SERVICE_CELLS 24
 #define ENDPOINT_CELLS 30
 /* Narrower terminals have where the time went in a line of its own, below the endpoint's. */
 #define WHERE_WIDTH 200
 #define STAGES_WIDTH 250
 
-static void put_service(const struct gp_table_row *row, double interval_s, char *out)
+/* A line of the table: an endpoint, or below it one of its operations. */
+struct line {
+	const struct gp_table_row *row;
+	const struct gp_table_operation *operation; /* NULL: the endpoint itself */
+	const struct gp_table_figures *figures;	    /* of the one or the other */
+	double interval_s;
+};
+
+static void put_service(const struct line *l, char *out)
 {
-	gp_table_clip(out, CELL_SIZE, row->endpoint->names.service, SERVICE_CELLS);
+	if (l->operation)
+		snprintf(out, CELL_SIZE, "%*s%s", GP_TABLE_OPERATION_INDENT, "",
+			 l->operation->name);
+	else
+		gp_table_clip(out, CELL_SIZE, l->row->endpoint->names.service,
+			      GP_TABLE_SERVICE_CELLS);
 }
 
-static void put_endpoint(const struct gp_table_row *row, double interval_s, char *out)
+static void put_endpoint(const struct line *l, char *out)
 {
-	gp_table_endpoint(out, CELL_SIZE, row->endpoint, ENDPOINT_CELLS);
+	gp_table_endpoint(out, CELL_SIZE, l->row->endpoint, ENDPOINT_CELLS);
 }
 
-static void put_rate(const struct gp_table_row *row, double interval_s, char *out)
+static void put_rate(const struct line *l, char *out)
 {
-	gp_format_number(out, row->requests_per_s);
+	gp_format_number(out, l->figures->requests_per_s);
 }
 
-static void put_quantile(const struct gp_table_row *row, double ns, char *out)
+static void put_quantile(const struct line *l, double ns, char *out)
 {
-	if (row->has_quantiles)
+	if (l->figures->has_quantiles)
 		gp_format_duration(out, ns);
 	else
 		strcpy(out, "-");
 }
 
-static void put_p50(const struct gp_table_row *row, double interval_s, char *out)
+static void put_p50(const struct line *l, char *out)
 {
-	put_quantile(row, row->p50_ns, out);
+	put_quantile(l, l->figures->p50_ns, out);
 }
 
-static void put_p90(const struct gp_table_row *row, double interval_s, char *out)
+static void put_p90(const struct line *l, char *out)
 {
-	put_quantile(row, row->p90_ns, out);
+	put_quantile(l, l->figures->p90_ns, out);
 }
 
-static void put_p99(const struct gp_table_row *row, double interval_s, char *out)
+static void put_p99(const struct line *l, char *out)
 {
-	put_quantile(row, row->p99_ns, out);
+	put_quantile(l, l->figures->p99_ns, out);
 }
 
-static void put_max(const struct gp_table_row *row, double interval_s, char *out)
+static void put_max(const struct line *l, char *out)
 {
-	put_quantile(row, (double)row->endpoint->duration.max_ns, out);
+	put_quantile(l, l->figures->max_ns, out);
 }
 
-static void put_failed(const struct gp_table_row *row, double interval_s, char *out)
+static bool has_failed(const struct line *l)
 {
-	if (row->tried)
-		gp_table_share(out, CELL_SIZE, row->failed, row->tried);
+	return l->figures->failed > 0;
+}
+
+/* Most operations are no errors: a 0 in each of their lines would say nothing. */
+static void put_failed(const struct line *l, char *out)
+{
+	if (l->operation && !has_failed(l))
+		return;
+	if (l->figures->tried)
+		gp_table_share(out, CELL_SIZE, l->figures->failed, l->figures->tried);
 	else
 		strcpy(out, "-");
 }
 
-static bool has_failed(const struct gp_table_row *row)
+static bool is_hung(const struct line *l)
 {
-	return row->failed > 0;
+	return gp_table_is_hung(l->row);
 }
 
-static void put_in_flight(const struct gp_table_row *row, double interval_s, char *out)
+static void put_in_flight(const struct line *l, char *out)
 {
 	char count[GP_FORMAT_SIZE], age[GP_FORMAT_SIZE];
 
-	gp_format_number(count, (double)row->endpoint->in_flight);
-	gp_format_duration(age, (double)row->endpoint->oldest_ns);
-	if (gp_table_is_hung(row))
+	gp_format_number(count, (double)l->row->endpoint->in_flight);
+	gp_format_duration(age, (double)l->row->endpoint->oldest_ns);
+	if (is_hung(l))
 		snprintf(out, CELL_SIZE, "%s (%s)", count, age);
 	else
 		snprintf(out, CELL_SIZE, "%s", count);
 }
 
-static void put_in(const struct gp_table_row *row, double interval_s, char *out)
+static void put_in(const struct line *l, char *out)
 {
-	gp_format_bytes(out, (double)row->endpoint->bytes_in / interval_s);
+	gp_format_bytes(out, (double)l->row->endpoint->bytes_in / l->interval_s);
 }
 
-static void put_out(const struct gp_table_row *row, double interval_s, char *out)
+static void put_out(const struct line *l, char *out)
 {
-	gp_format_bytes(out, (double)row->endpoint->bytes_out / interval_s);
+	gp_format_bytes(out, (double)l->row->endpoint->bytes_out / l->interval_s);
 }
 
-static void put_connections(const struct gp_table_row *row, double interval_s, char *out)
+static void put_connections(const struct line *l, char *out)
 {
-	gp_format_number(out, (double)row->endpoint->active);
+	gp_format_number(out, (double)l->row->endpoint->active);
 }
 
-static void put_cpu(const struct gp_table_row *row, double interval_s, char *out)
+static void put_cpu(const struct line *l, char *out)
 {
-	if (row->service && row->service->has_sched)
-		gp_format_number(out, (double)row->service->cpu_ns / 1e9 / interval_s);
+	const struct gp_service *service = l->row->service;
+
+	if (service && service->has_sched)
+		gp_format_number(out, (double)service->cpu_ns / 1e9 / l->interval_s);
 	else
 		strcpy(out, "-");
 }
 
-static void put_runqueue(const struct gp_table_row *row, double interval_s, char *out)
+static void put_runqueue(const struct line *l, char *out)
 {
+	const struct gp_service *service = l->row->service;
 	double ns;
 
-	if (row->service && row->service->has_sched &&
-	    gp_distribution_quantile(&row->service->runqueue, 0.99, &ns))
+	if (service && service->has_sched &&
+	    gp_distribution_quantile(&service->runqueue, 0.99, &ns))
 		gp_format_duration(out, ns);
 	else
 		strcpy(out, "-");
 }
 
-static void put_stages(const struct gp_table_row *row, double interval_s, char *out)
+static void put_stages(const struct line *l, char *out)
 {
-	gp_table_stages(out, CELL_SIZE, row);
+	gp_table_stages(out, CELL_SIZE, l->row);
 }
 
-static void put_slow(const struct gp_table_row *row, double interval_s, char *out)
+static void put_slow(const struct line *l, char *out)
 {
-	gp_table_slow(out, CELL_SIZE, row);
+	gp_table_slow(out, CELL_SIZE, l->row);
 }
 
-static void put_where(const struct gp_table_row *row, double interval_s, char *out)
+static void put_where(const struct line *l, char *out)
 {
-	gp_table_where(out, CELL_SIZE, row);
+	gp_table_where(out, CELL_SIZE, l->row);
 }
 
 static const struct column {
 	const char *title;
 	int flags;
-	int from_width; /* shown on terminals at least this wide, and wherever there is none */
-	void (*put)(const struct gp_table_row *row, double interval_s, char *out);
-	bool (*hurts)(const struct gp_table_row *row); /* NULL: never */
+	int from_width;	     /* shown on terminals at least this wide, and wherever there is none */
+	bool has_operations; /* else it is of endpoints alone */
+	void (*put)(const struct line *l, char *out);
+	bool (*hurts)(const struct line *l); /* NULL: never */
 } columns[] = {
-	{"SERVICE", 0, 0, put_service, NULL},
-	{"ENDPOINT", 0, 0, put_endpoint, NULL},
-	{"REQ/S", SCOLS_FL_RIGHT, 0, put_rate, NULL},
-	{"P50", SCOLS_FL_RIGHT, 0, put_p50, NULL},
-	{"P90", SCOLS_FL_RIGHT, 110, put_p90, NULL},
-	{"P99", SCOLS_FL_RIGHT, 0, put_p99, NULL},
-	{"MAX", SCOLS_FL_RIGHT, 100, put_max, NULL},
-	{"ERR", SCOLS_FL_RIGHT, 0, put_failed, has_failed},
-	{"IN FLIGHT", SCOLS_FL_RIGHT, 0, put_in_flight, gp_table_is_hung},
-	{"IN/S", SCOLS_FL_RIGHT, 130, put_in, NULL},
-	{"OUT/S", SCOLS_FL_RIGHT, 130, put_out, NULL},
-	{"CONNS", SCOLS_FL_RIGHT, 130, put_connections, NULL},
-	{"CPU", SCOLS_FL_RIGHT, 90, put_cpu, NULL},
-	{"RUNQ P99", SCOLS_FL_RIGHT, 90, put_runqueue, NULL},
-	{"STAGES", 0, STAGES_WIDTH, put_stages, NULL},
-	{"SLOW", SCOLS_FL_RIGHT, WHERE_WIDTH, put_slow, NULL},
-	{"WHERE", 0, WHERE_WIDTH, put_where, NULL},
+	{"SERVICE", 0, 0, true, put_service, NULL},
+	{"ENDPOINT", 0, 0, false, put_endpoint, NULL},
+	{"REQ/S", SCOLS_FL_RIGHT, 0, true, put_rate, NULL},
+	{"P50", SCOLS_FL_RIGHT, 0, true, put_p50, NULL},
+	{"P90", SCOLS_FL_RIGHT, 110, true, put_p90, NULL},
+	{"P99", SCOLS_FL_RIGHT, 0, true, put_p99, NULL},
+	{"MAX", SCOLS_FL_RIGHT, 100, true, put_max, NULL},
+	{"ERR", SCOLS_FL_RIGHT, 0, true, put_failed, has_failed},
+	{"IN FLIGHT", SCOLS_FL_RIGHT, 0, false, put_in_flight, is_hung},
+	{"IN/S", SCOLS_FL_RIGHT, 130, false, put_in, NULL},
+	{"OUT/S", SCOLS_FL_RIGHT, 130, false, put_out, NULL},
+	{"CONNS", SCOLS_FL_RIGHT, 130, false, put_connections, NULL},
+	{"CPU", SCOLS_FL_RIGHT, 90, false, put_cpu, NULL},
+	{"RUNQ P99", SCOLS_FL_RIGHT, 90, false, put_runqueue, NULL},
+	{"STAGES", 0, STAGES_WIDTH, false, put_stages, NULL},
+	{"SLOW", SCOLS_FL_RIGHT, WHERE_WIDTH, false, put_slow, NULL},
+	{"WHERE", 0, WHERE_WIDTH, false, put_where, NULL},
 };
 
 static void unref_table(struct libscols_table **tb)
@@ -205,8 +230,7 @@ static int add_columns(struct libscols_table *tb, int width, bool colour)
 	return 0;
 }
 
-static int add_line(struct libscols_table *tb, const struct gp_table_row *row, double interval_s,
-		    int width, bool colour)
+static int add_line(struct libscols_table *tb, const struct line *l, int width, bool colour)
 {
 	struct libscols_line *line = scols_table_new_line(tb, NULL);
 	char cell[CELL_SIZE];
@@ -215,16 +239,52 @@ static int add_line(struct libscols_table *tb, const struct gp_table_row *row, d
 	if (!line)
 		return -ENOMEM;
 	for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
+		bool is_said = !l->operation || columns[i].has_operations;
+
 		if (!is_shown(&columns[i], width))
 			continue;
-		columns[i].put(row, interval_s, cell);
+		*cell = 0;
+		if (is_said)
+			columns[i].put(l, cell);
 		if (scols_line_set_data(line, n, cell))
 			return -ENOMEM;
-		if (colour && columns[i].hurts && columns[i].hurts(row) &&
+		if (colour && is_said && columns[i].hurts && columns[i].hurts(l) &&
 		    scols_cell_set_color(scols_line_get_cell(line, n), "red"))
 			return -ENOMEM;
 		n++;
 	}
+	return 0;
+}
+
+/* The endpoint, and its operations below it. */
+static int add_lines(struct libscols_table *tb, const struct gp_table_row *row, double interval_s,
+		     int width, bool colour)
+{
+	struct line l = {.row = row, .figures = &row->figures, .interval_s = interval_s};
+	int err = add_line(tb, &l, width, colour);
+
+	for (size_t i = 0; !err && i < row->operations; i++) {
+		l.operation = &row->operation[i];
+		l.figures = &l.operation->figures;
+		err = add_line(tb, &l, width, colour);
+	}
+	return err;
+}
+
+static int print_line(struct libscols_table *tb, size_t n, FILE *out)
+{
+	struct libscols_line *line = scols_table_get_line(tb, n);
+	gp_auto(gp_free) char *text = NULL;
+	int err = scols_table_print_range_to_string(tb, line, line, &text);
+	size_t len;
+
+	if (err)
+		return err;
+	/* It ends in a newline, unless it is the table's last. */
+	len = strlen(text);
+	if (len && text[len - 1] == '\n')
+		text[len - 1] = 0;
+	fprintf(out, "%s\n", text);
 	return 0;
 }
 
@@ -233,21 +293,18 @@ static int print_apart(struct libscols_table *tb, const struct gp_table_row *row
 		       FILE *out)
 {
 	char where[CELL_SIZE];
+	size_t n = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		struct libscols_line *line = scols_table_get_line(tb, i);
-		gp_auto(gp_free) char *text = NULL;
-		int err = scols_table_print_range_to_string(tb, line, line, &text);
-		size_t len;
+		int err = print_line(tb, n++, out);
 
+		gp_table_where_line(where, sizeof(where), &rows[i]);
+		if (!err && *where)
+			fprintf(out, "    %s\n", where);
+		for (size_t k = 0; !err && k < rows[i].operations; k++)
+			err = print_line(tb, n++, out);
 		if (err)
 			return err;
-		/* It ends in a newline, unless it is the table's last. */
-		len = strlen(text);
-		if (len && text[len - 1] == '\n')
-			text[len - 1] = 0;
-		gp_table_where_line(where, sizeof(where), &rows[i]);
-		fprintf(out, "%s\n%s%s%s", text, *where ? "    " : "", where, *where ? "\n" : "");
 	}
 	return 0;
 }
@@ -261,7 +318,7 @@ static int print_rows(const struct gp_table_row *rows, size_t count, double inte
 	if (!tb || add_columns(tb, width, colour))
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
-		if (add_line(tb, &rows[i], interval_s, width, colour))
+		if (add_lines(tb, &rows[i], interval_s, width, colour))
 			return -ENOMEM;
 	/* A line that does not fit is wrapped by the terminal: cutting it would hide figures. */
 	if (scols_table_set_stream(tb, out) || scols_table_set_column_separator(tb, "  ") ||

@@ -6,6 +6,7 @@
 #include "hist.h"
 #include "json_record.h"
 #include "names.h"
+#include "protocol.h"
 
 static void put_identity(struct gp_json *j, const struct gp_endpoint *e)
 {
@@ -81,17 +82,12 @@ static void put_slowest(struct gp_json *j, const struct gp_snapshot *s, const st
 	gp_json_close(j, '}');
 }
 
-/* Only a protocol that is recognised tells what a status means and what becomes a stream. */
-static bool is_recognised(const struct gp_endpoint *e)
-{
-	return e->protocol != GP_PROTOCOL_UNKNOWN;
-}
-
+/* Only where messages are read a status says what failed. */
 static void put_errors(struct gp_json *j, const struct gp_endpoint *e)
 {
 	gp_json_open(j, "errors", '{');
 	for (size_t i = 0; i < GP_ERROR_COUNT; i++) {
-		if (i == GP_ERROR_ABORTED || is_recognised(e))
+		if (i == GP_ERROR_ABORTED || gp_protocol_is_read(e->protocol))
 			gp_json_count(j, gp_error_names[i], e->errors[i]);
 		else
 			gp_json_null(j, gp_error_names[i]);
@@ -105,7 +101,7 @@ static void put_connections(struct gp_json *j, const struct gp_endpoint *e)
 	gp_json_count(j, "opened", e->opened);
 	gp_json_count(j, "closed", e->closed);
 	gp_json_count(j, "active", e->active);
-	if (is_recognised(e))
+	if (e->protocol != GP_PROTOCOL_UNKNOWN)
 		gp_json_count(j, "streams", e->streams);
 	else
 		gp_json_null(j, "streams");
@@ -194,8 +190,7 @@ void gp_json_endpoint(struct gp_json *j, const struct gp_json_head *head,
 	put_tcp(j, e);
 	put_accept_queue(j, e);
 	gp_json_count(j, "unread_bytes", e->unread_bytes);
-	gp_json_open(j, "operations", '[');
-	gp_json_close(j, ']');
+	gp_json_operations(j, e);
 	gp_json_histogram(j, "histogram", &e->duration.hist);
 	gp_json_histogram(j, "first_byte_histogram", &e->first_byte.hist);
 	gp_json_end_record(j);

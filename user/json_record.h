@@ -44,6 +44,12 @@ void gp_json_distribution(struct gp_json *j, const char *key, const struct gp_di
 void gp_json_endpoint(struct gp_json *j, const struct gp_json_head *head,
 		      const struct gp_snapshot *s, const struct gp_endpoint *e);
 
+/*
+ * operations, of an endpoint whose messages are read: [{operation, status, requests, latency_s}].
+ * Those without requests are left out.
+ */
+void gp_json_operations(struct gp_json *j, const struct gp_endpoint *e);
+
 struct gp_event; /* events.h */
 
 /* The whole record of an exemplar. */

@@ -67,6 +67,9 @@ static int resize(struct gp_loader *l, const struct gp_config *cfg)
 		{b->maps.endpoint_infos, cfg->max_endpoints},
 		{b->maps.endpoint_gauges, cfg->max_endpoints},
 		{b->maps.endpoints, cfg->max_endpoints * l->shards},
+		{b->maps.operation_slots, cfg->max_operations},
+		{b->maps.operation_keys, cfg->max_operations},
+		{b->maps.operations, cfg->max_operations * l->shards},
 		{b->maps.service_keys, cfg->max_services},
 		{b->maps.service_infos, cfg->max_services},
 		{b->maps.services, cfg->max_services * l->shards},
@@ -96,6 +99,7 @@ static int configure(struct gp_loader *l, const struct gp_config *cfg)
 	settings->gp_threads_mask = cfg->max_threads - 1;
 	settings->gp_with_sched = !cfg->no_sched;
 	settings->gp_with_client = !cfg->no_client;
+	settings->gp_protocols = cfg->protocols;
 	settings->gp_port_ranges = cfg->ports;
 	for (size_t i = 0; i < cfg->ports; i++) {
 		settings->gp_ports[i].first = cfg->port[i].first;

@@ -44,11 +44,19 @@ void gp_mapped_free(struct gp_mapped **mapped)
 
 	if (!m)
 		return;
-	for (uint32_t i = 0; m->piece && i < m->pieces; i++)
-		if (m->piece[i].page)
-			munmap(m->piece[i].page, m->piece[i].len_bytes);
+	if (m->piece)
+		gp_mapped_unmap(m);
 	free(m->piece);
 	free(m);
+}
+
+void gp_mapped_unmap(struct gp_mapped *m)
+{
+	for (uint32_t i = 0; i < m->pieces; i++) {
+		if (m->piece[i].page)
+			munmap(m->piece[i].page, m->piece[i].len_bytes);
+		m->piece[i] = (struct piece){};
+	}
 }
 
 /* Maps the pages that hold the elements of piece `i`. */

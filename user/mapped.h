@@ -16,6 +16,9 @@ struct gp_mapped;
 int gp_mapped_new(struct gp_mapped **out, const struct bpf_map *map, uint32_t group);
 void gp_mapped_free(struct gp_mapped **m);
 
+/* Gives the memory back until it is used again: pointers to elements are no longer valid. */
+void gp_mapped_unmap(struct gp_mapped *m);
+
 /* Element `index`, or NULL with errno set if it cannot be mapped or is out of range. */
 void *gp_mapped_at(struct gp_mapped *m, uint32_t index);
 

@@ -34,6 +34,7 @@ int gp_meta_store_new(struct gp_meta_store **out, const struct gp_config *cfg,
 	m->meta.choice = gp_loader_choices(loader, &m->meta.choices);
 	m->meta.bound = m->bound;
 	m->meta.bounds = BOUNDS;
+	m->meta.protocols = cfg->protocols;
 	*out = m;
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include "log.h"
 #include "output.h"
 #include "own.h"
+#include "protocol.h"
 
 static void *field(const struct gp_option *o, struct gp_config *cfg)
 {
@@ -153,6 +154,36 @@ static int parse_path(const struct gp_option *o, const char *arg, struct gp_conf
 	return 0;
 }
 
+/* Names with commas between them, as a mask. -EINVAL if one of them is not known. */
+static int read_protocols(const char *list, uint32_t *mask)
+{
+	const char *end;
+
+	*mask = 0;
+	do {
+		enum gp_protocol protocol;
+
+		end = strchrnul(list, ',');
+		if (!gp_protocol_find(list, end - list, &protocol))
+			return -EINVAL;
+		*mask |= 1u << protocol;
+		list = end + 1;
+	} while (*end);
+	return 0;
+}
+
+static int parse_protocols(const struct gp_option *o, const char *arg, struct gp_config *cfg)
+{
+	uint32_t mask = 0;
+
+	if (!strcmp(arg, "all"))
+		mask = ((1u << GP_PROTOCOL_COUNT) - 1) & ~(1u << GP_PROTOCOL_UNKNOWN);
+	else if (strcmp(arg, "none") && read_protocols(arg, &mask))
+		return -EINVAL;
+	cfg->protocols = mask;
+	return 0;
+}
+
 static int parse_output(const struct gp_option *o, const char *arg, struct gp_config *cfg)
 {
 	const char *colon = strchrnul(arg, ':');
@@ -196,6 +227,9 @@ const struct gp_option gp_options[] = {
 	 "only endpoints on these ports; may be given several times",
 	 "a port from 1 to 65535, or two with the lower one first, as in 8000-8999",
 	 .parse = parse_ports, .low = 1, .high = 65535},
+	{0, "protocols", "LIST", "all", "which protocols to recognise",
+	 "names with commas between them, of http, redis, postgresql, dns, tls; or all, or none",
+	 .parse = parse_protocols},
 	{0, "no-sched", NULL, NULL, "leave out what needs the scheduler", .parse = parse_switch,
 	 FIELD(no_sched)},
 	{0, "no-client", NULL, NULL, "leave out the client side", .parse = parse_switch,

@@ -5,9 +5,8 @@
 
 #include "own.h"
 
-#define SILENT_NS (600ULL * 1000000000) /* an endpoint without connections and events */
-#define GONE_NS (60ULL * 1000000000)	/* a service without threads, while there is room */
-#define ROOM_PERCENT 25			/* less free than this, and the gone go at once */
+#define GONE_NS (60ULL * 1000000000) /* a service without threads, while there is room */
+#define ROOM_PERCENT 25		     /* less free than this, and the gone go at once */
 
 struct gp_recycler {
 	struct gp_slots *slots;
@@ -114,7 +113,7 @@ static void recycle_endpoints(struct gp_recycler *r, uint64_t now_ns, uint64_t g
 		if (!r->active_ns[i] || info->connections > 0)
 			r->active_ns[i] = now_ns;
 		gone = is_gone(r, GP_REF_INDEX(info->key.service), now_ns, grace);
-		if (info->connections > 0 || (!gone && now_ns - r->active_ns[i] < SILENT_NS))
+		if (info->connections > 0 || (!gone && now_ns - r->active_ns[i] < GP_SILENT_NS))
 			continue;
 		leave_service(r->slots, info);
 		gp_slots_retire_endpoint(r->slots, i);

@@ -6,6 +6,9 @@
 
 #include "slots.h"
 
+/* From then on, without connections and events, an endpoint is recycled; an operation likewise. */
+#define GP_SILENT_NS (600ULL * 1000000000)
+
 struct gp_recycler;
 
 /* `slots` is borrowed. 0, or -ENOMEM. */

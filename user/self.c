@@ -124,13 +124,17 @@ static uint64_t resident_bytes(void)
 }
 
 /* How full the bounded maps are. */
-static int collect_maps(struct gp_slots *slots, struct gp_self *self)
+static int collect_maps(struct gp_slots *slots, const struct gp_operations *operations,
+			struct gp_self *self)
 {
 	struct gp_map_use uses[] = {{.name = "endpoints", .max = slots->max_endpoints},
 				    {.name = "services", .max = slots->max_services},
-				    {.name = "threads"}};
+				    {.name = "threads"},
+				    {.name = "operations"}};
 
 	uses[2].max = bpf_map__max_entries(slots->bpf->maps.threads);
+	uses[3].max = bpf_map__max_entries(slots->bpf->maps.operation_keys);
+	uses[3].used = gp_operations_used(operations);
 	for (uint32_t i = 0; i < slots->max_endpoints; i++)
 		uses[0].used += gp_slots_endpoint(slots, i)->state != GP_SLOT_FREE;
 	for (uint32_t i = 0; i < slots->max_services; i++) {
@@ -147,14 +151,15 @@ static int collect_maps(struct gp_slots *slots, struct gp_self *self)
 	return 0;
 }
 
-int gp_self_collect(struct gp_self_watch *w, struct gp_slots *slots, struct gp_self *self)
+int gp_self_collect(struct gp_self_watch *w, struct gp_slots *slots,
+		    const struct gp_operations *operations, struct gp_self *self)
 {
 	struct timespec cpu;
 	uint64_t total_ns;
 	int err = collect_programs(w, self);
 
 	if (!err)
-		err = collect_maps(slots, self);
+		err = collect_maps(slots, operations, self);
 	if (err)
 		return err;
 	for (uint32_t shard = 0; shard < GP_SHARDS_MAX; shard++)

@@ -3,6 +3,7 @@
 #ifndef GP_SELF_H
 #define GP_SELF_H
 
+#include "operations.h"
 #include "slots.h"
 #include "snapshot.h"
 
@@ -13,6 +14,7 @@ int gp_self_watch_new(struct gp_self_watch **out, struct goldpan_bpf *bpf);
 void gp_self_watch_free(struct gp_self_watch **w);
 
 /* Fills in what happened since the last call. 0, or -errno. */
-int gp_self_collect(struct gp_self_watch *w, struct gp_slots *slots, struct gp_self *self);
+int gp_self_collect(struct gp_self_watch *w, struct gp_slots *slots,
+		    const struct gp_operations *operations, struct gp_self *self);
 
 #endif

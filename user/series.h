@@ -16,8 +16,9 @@ struct gp_series_table;
 
 struct gp_series {
 	uint64_t requests_total;
-	uint64_t round; /* the collection in which a record of it was last seen alive */
-	size_t index;	/* its place in that collection's snapshot; SIZE_MAX: not there yet */
+	uint64_t aborted_ahead; /* for gp_drain_finish_endpoint */
+	uint64_t round;		/* the collection in which a record of it was last seen alive */
+	size_t index; /* its place in that collection's snapshot; SIZE_MAX: not there yet */
 };
 
 /* An empty table. 0, or -ENOMEM. */

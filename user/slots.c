@@ -112,6 +112,8 @@ int gp_slots_new(struct gp_slots **out, struct goldpan_bpf *bpf, const struct gp
 	if (!err)
 		err = fill_places(bpf->maps.edge_slots);
 	if (!err)
+		err = fill_places(bpf->maps.operation_slots);
+	if (!err)
 		err = fill(s);
 	if (err)
 		return err;
@@ -166,6 +168,15 @@ static uint32_t next_ref(uint32_t ref)
 	uint32_t generation = (GP_REF_GENERATION(ref) + 1) & 0xffff;
 
 	return GP_REF(GP_REF_INDEX(ref), generation ? generation : 1);
+}
+
+bool gp_slots_was_endpoint(struct gp_slots *s, uint32_t ref)
+{
+	const struct gp_endpoint_info *info = gp_slots_endpoint(s, GP_REF_INDEX(ref));
+
+	if (!info)
+		return false;
+	return info->ref == ref || (info->state == GP_SLOT_DEAD && info->ref == next_ref(ref));
 }
 
 void gp_slots_retire_endpoint(struct gp_slots *s, uint32_t slot)

@@ -44,6 +44,10 @@ struct gp_service_record *gp_slots_service_record(struct gp_slots *s, uint32_t s
 void gp_slots_retire_endpoint(struct gp_slots *s, uint32_t slot);
 void gp_slots_retire_service(struct gp_slots *s, uint32_t slot);
 
+/* Whether this is the endpoint that has its slot, or the one it was last taken from, and that is
+ * not released yet. */
+bool gp_slots_was_endpoint(struct gp_slots *s, uint32_t ref);
+
 /* Gives a retired slot, collected since, back to the free ones, empty. */
 void gp_slots_release_endpoint(struct gp_slots *s, uint32_t slot);
 void gp_slots_release_service(struct gp_slots *s, uint32_t slot);

@@ -6,6 +6,7 @@
 #include "arena.h"
 #include "hist.h"
 #include "own.h"
+#include "room.h"
 #include "snapshot.h"
 
 int gp_snapshot_new(struct gp_snapshot **out, const struct gp_meta *meta)
@@ -23,6 +24,8 @@ void gp_snapshot_free(struct gp_snapshot **s)
 {
 	if (!*s)
 		return;
+	for (size_t i = 0; i < (*s)->endpoints; i++)
+		free((*s)->endpoint[i].operation);
 	free((*s)->endpoint);
 	free((*s)->service);
 	free((*s)->edge);
@@ -43,40 +46,11 @@ const char *gp_snapshot_string(struct gp_snapshot *s, const char *text, bool *fa
 	return copy;
 }
 
-/*
- * Room in an array of `count` records that grows by doubling. It follows from the count, so that
- * it need not be kept: an array never has less.
- */
-static size_t room_for(size_t count)
-{
-	size_t room = 16;
-
-	if (count == 0)
-		return 0;
-	while (room < count)
-		room *= 2;
-	return room;
-}
-
-/* Makes room for `more` records behind the `count` that *array holds. 0, or -ENOMEM. */
-static int reserve(void *array, size_t count, size_t more, size_t size)
-{
-	void **place = array, *larger;
-
-	if (room_for(count + more) == room_for(count))
-		return 0;
-	larger = reallocarray(*place, room_for(count + more), size);
-	if (!larger)
-		return -ENOMEM;
-	*place = larger;
-	return 0;
-}
-
 struct gp_endpoint *gp_snapshot_add_endpoint(struct gp_snapshot *s)
 {
 	struct gp_endpoint *e;
 
-	if (reserve(&s->endpoint, s->endpoints, 1, sizeof(*s->endpoint)))
+	if (gp_room_reserve(&s->endpoint, s->endpoints, 1, sizeof(*s->endpoint)))
 		return NULL;
 	e = &s->endpoint[s->endpoints++];
 	memset(e, 0, sizeof(*e));
@@ -87,7 +61,7 @@ struct gp_service *gp_snapshot_add_service(struct gp_snapshot *s)
 {
 	struct gp_service *service;
 
-	if (reserve(&s->service, s->services, 1, sizeof(*s->service)))
+	if (gp_room_reserve(&s->service, s->services, 1, sizeof(*s->service)))
 		return NULL;
 	service = &s->service[s->services++];
 	memset(service, 0, sizeof(*service));
@@ -98,7 +72,7 @@ struct gp_edge *gp_snapshot_add_edge(struct gp_snapshot *s)
 {
 	struct gp_edge *edge;
 
-	if (reserve(&s->edge, s->edges, 1, sizeof(*s->edge)))
+	if (gp_room_reserve(&s->edge, s->edges, 1, sizeof(*s->edge)))
 		return NULL;
 	edge = &s->edge[s->edges++];
 	memset(edge, 0, sizeof(*edge));
@@ -234,6 +208,7 @@ static void add_endpoint(struct gp_endpoint *to, const struct gp_endpoint *from)
 	to->resets_sent += from->resets_sent;
 	to->resets_received += from->resets_received;
 	to->overflows += from->overflows;
+	gp_endpoint_add_operations(to, from);
 }
 
 /* An endpoint that the later snapshot does not have was quiet there: nothing was open. */
@@ -306,16 +281,29 @@ static struct gp_program *find_program(const struct gp_self *self, const char *n
 	return NULL;
 }
 
+static int make_operation_room(struct gp_snapshot *s, const struct gp_snapshot *older,
+			       struct addition *a)
+{
+	for (size_t i = 0; i < older->endpoints; i++) {
+		const struct gp_endpoint *e = &older->endpoint[i];
+		struct gp_endpoint *same = find(a->endpoints, s->endpoints, e, compare_endpoints);
+
+		if (same && gp_endpoint_reserve_operations(same, e->operations))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* Room for all that may be new (CPUs too), and the indexes: after it no record of `s` moves. */
 static int make_room(struct gp_snapshot *s, const struct gp_snapshot *older, struct addition *a)
 {
 	struct gp_cpu *cpu;
 
-	if (reserve(&s->endpoint, s->endpoints, older->endpoints, sizeof(*s->endpoint)) ||
-	    reserve(&s->service, s->services, older->services, sizeof(*s->service)) ||
-	    reserve(&s->edge, s->edges, older->edges, sizeof(*s->edge)) ||
-	    reserve(&s->self.program, 0, s->self.programs + older->self.programs,
-		    sizeof(*s->self.program)))
+	if (gp_room_reserve(&s->endpoint, s->endpoints, older->endpoints, sizeof(*s->endpoint)) ||
+	    gp_room_reserve(&s->service, s->services, older->services, sizeof(*s->service)) ||
+	    gp_room_reserve(&s->edge, s->edges, older->edges, sizeof(*s->edge)) ||
+	    gp_room_reserve(&s->self.program, 0, s->self.programs + older->self.programs,
+			    sizeof(*s->self.program)))
 		return -ENOMEM;
 	if (older->host.cpus > s->host.cpus) {
 		cpu = reallocarray(s->host.cpu, older->host.cpus, sizeof(*cpu));
@@ -326,24 +314,48 @@ static int make_room(struct gp_snapshot *s, const struct gp_snapshot *older, str
 	a->endpoints = index_of(s->endpoint, s->endpoints, sizeof(*s->endpoint), compare_endpoints);
 	a->services = index_of(s->service, s->services, sizeof(*s->service), compare_services);
 	a->edges = index_of(s->edge, s->edges, sizeof(*s->edge), compare_edges);
-	return a->endpoints && a->services && a->edges ? 0 : -ENOMEM;
+	if (!a->endpoints || !a->services || !a->edges)
+		return -ENOMEM;
+	return make_operation_room(s, older, a);
+}
+
+/* A copy of an endpoint that `s` does not have. 0; -ENOMEM, with nothing to be freed. */
+static int copy_endpoint(struct gp_snapshot *s, struct gp_endpoint *copy,
+			 const struct gp_endpoint *from)
+{
+	bool failed = false;
+
+	*copy = *from;
+	copy->operations = 0;
+	copy->operation = NULL;
+	copy_names(s, &copy->names, &failed);
+	copy->address = gp_snapshot_string(s, copy->address, &failed);
+	clear_endpoint_gauges(copy);
+	if (failed || gp_endpoint_reserve_operations(copy, from->operations))
+		return -ENOMEM;
+	gp_endpoint_add_operations(copy, from);
+	return 0;
+}
+
+static int copy_endpoints(struct gp_snapshot *s, const struct gp_snapshot *older,
+			  struct addition *a)
+{
+	for (size_t i = 0; i < older->endpoints; i++) {
+		struct gp_endpoint *copy = &s->endpoint[s->endpoints + a->new_endpoints];
+
+		if (find(a->endpoints, s->endpoints, &older->endpoint[i], compare_endpoints))
+			continue;
+		if (copy_endpoint(s, copy, &older->endpoint[i]))
+			return -ENOMEM;
+		a->new_endpoints++;
+	}
+	return 0;
 }
 
 static int copy_new(struct gp_snapshot *s, const struct gp_snapshot *older, struct addition *a)
 {
 	bool failed = false;
 
-	for (size_t i = 0; i < older->endpoints; i++) {
-		struct gp_endpoint *copy = &s->endpoint[s->endpoints + a->new_endpoints];
-
-		if (find(a->endpoints, s->endpoints, &older->endpoint[i], compare_endpoints))
-			continue;
-		*copy = older->endpoint[i];
-		copy_names(s, &copy->names, &failed);
-		copy->address = gp_snapshot_string(s, copy->address, &failed);
-		clear_endpoint_gauges(copy);
-		a->new_endpoints++;
-	}
 	for (size_t i = 0; i < older->services; i++) {
 		struct gp_service *copy = &s->service[s->services + a->new_services];
 
@@ -412,8 +424,11 @@ int gp_snapshot_prepend(struct gp_snapshot *s, const struct gp_snapshot *older)
 {
 	gp_auto(free_addition) struct addition a = {};
 
-	if (make_room(s, older, &a) || copy_new(s, older, &a))
+	if (make_room(s, older, &a) || copy_endpoints(s, older, &a) || copy_new(s, older, &a)) {
+		for (size_t i = 0; i < a.new_endpoints; i++)
+			free(s->endpoint[s->endpoints + i].operation);
 		return -ENOMEM;
+	}
 
 	for (size_t i = 0; i < older->endpoints; i++) {
 		struct gp_endpoint *same =

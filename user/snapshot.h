@@ -32,6 +32,13 @@ struct gp_names {
 	const char *unit, *container, *exe;
 };
 
+/* Exchanges of one kind and outcome: protocol.h has the names. */
+struct gp_operation {
+	uint16_t operation, status; /* of the endpoint's protocol; 0: `other` */
+	struct gp_distribution duration;
+	uint64_t aborted; /* these have no duration */
+};
+
 struct gp_endpoint {
 	struct gp_names names;
 	enum gp_role role;
@@ -56,6 +63,10 @@ struct gp_endpoint {
 	uint64_t accept_queue, accept_limit, listeners;
 	uint64_t overflows; /* connections that found no room in the accept queue */
 	uint64_t unread_bytes;
+
+	/* Where messages are read (protocol.h): all requests, by kind. Else none. */
+	size_t operations;
+	struct gp_operation *operation; /* in no order; freed with the snapshot */
 };
 
 /* Pressure (PSI): what was stalled for want of it, and whether some or all tasks were. */
@@ -159,6 +170,7 @@ struct gp_meta {
 	size_t choices, bounds;
 	const struct gp_choice *choice;
 	const struct gp_bound *bound;
+	uint32_t protocols; /* those that are recognised: bit 1 << enum gp_protocol */
 };
 
 struct gp_snapshot {
@@ -210,5 +222,22 @@ bool gp_endpoint_is_quiet(const struct gp_endpoint *e);
 
 /* Exchanges that ended: those with a duration and the aborted. */
 uint64_t gp_endpoint_requests(const struct gp_endpoint *e);
+uint64_t gp_operation_requests(const struct gp_operation *o);
+
+/*
+ * The endpoint's operation of this kind and outcome, empty if there was none. NULL when out of
+ * memory. The pointer holds until the next call. The array grows in no other way.
+ */
+struct gp_operation *gp_endpoint_operation(struct gp_endpoint *e, uint16_t operation,
+					   uint16_t status);
+
+/* Adds what was counted; kind and outcome are not looked at. */
+void gp_operation_add(struct gp_operation *to, const struct gp_operation *from);
+
+/* Adds the operations of `from`, for which gp_endpoint_reserve_operations made room. */
+void gp_endpoint_add_operations(struct gp_endpoint *to, const struct gp_endpoint *from);
+
+/* Room for `more` operations. 0, or -ENOMEM. */
+int gp_endpoint_reserve_operations(struct gp_endpoint *e, size_t more);
 
 #endif

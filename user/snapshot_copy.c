@@ -8,12 +8,13 @@
 /* The gauges, which adding leaves out: everything but what the copy owns is taken over. */
 static void copy_endpoint(struct gp_endpoint *to, const struct gp_endpoint *from)
 {
-	struct gp_names names = to->names;
-	const char *address = to->address;
+	struct gp_endpoint owned = *to;
 
 	*to = *from;
-	to->names = names;
-	to->address = address;
+	to->names = owned.names;
+	to->address = owned.address;
+	to->operations = owned.operations;
+	to->operation = owned.operation;
 }
 
 int gp_snapshot_copy(struct gp_snapshot **out, const struct gp_snapshot *s)

@@ -5,34 +5,43 @@
 
 #include "hist.h"
 #include "own.h"
+#include "table_operation.h"
 #include "table_row.h"
+
+void gp_table_fill(struct gp_table_figures *to, uint64_t requests, const struct gp_distribution *d,
+		   uint64_t interval_ns)
+{
+	to->requests_per_s = interval_ns ? (double)requests * 1e9 / (double)interval_ns : 0;
+	to->has_quantiles = gp_distribution_quantile(d, 0.5, &to->p50_ns) &&
+			    gp_distribution_quantile(d, 0.9, &to->p90_ns) &&
+			    gp_distribution_quantile(d, 0.99, &to->p99_ns);
+	to->max_ns = (double)d->max_ns;
+}
 
 static void fill(struct gp_table_row *row, const struct gp_snapshot *s, const struct gp_endpoint *e)
 {
-	const struct gp_distribution *d = &e->duration;
+	struct gp_table_figures *f = &row->figures;
 	uint64_t refused = 0;
 
 	row->endpoint = e;
 	row->service = gp_snapshot_find_service(s, e->names.service);
-	row->tried = gp_endpoint_requests(e);
-	row->requests_per_s = s->interval_ns ? row->tried * 1e9 / s->interval_ns : 0;
-	row->has_quantiles = gp_distribution_quantile(d, 0.5, &row->p50_ns) &&
-			     gp_distribution_quantile(d, 0.9, &row->p90_ns) &&
-			     gp_distribution_quantile(d, 0.99, &row->p99_ns);
-	row->failed = e->errors[GP_ERROR_SERVER] + e->errors[GP_ERROR_ABORTED];
+	f->tried = gp_endpoint_requests(e);
+	gp_table_fill(f, f->tried, &e->duration, s->interval_ns);
+	f->failed = e->errors[GP_ERROR_SERVER] + e->errors[GP_ERROR_ABORTED];
 	if (e->role == GP_ROLE_CLIENT) {
 		for (size_t i = 0; i < GP_FAILURE_COUNT; i++)
 			refused += e->failed[i];
-		row->failed += refused;
-		row->tried += refused;
+		f->failed += refused;
+		f->tried += refused;
 	}
 	row->has_culprit = gp_culprit_find(&row->culprit, s, e);
 	row->unattributed = gp_culprit_unattributed(e);
+	gp_table_fill_operations(row, s->interval_ns);
 }
 
 static double failed_share(const struct gp_table_row *row)
 {
-	return row->tried ? (double)row->failed / (double)row->tried : 0;
+	return row->figures.tried ? (double)row->figures.failed / (double)row->figures.tried : 0;
 }
 
 bool gp_table_is_hung(const struct gp_table_row *row)
@@ -60,7 +69,8 @@ static int compare(const void *a, const void *b)
 	if (order == 0)
 		order = descending(failed_share(x), failed_share(y));
 	if (order == 0)
-		order = descending(x->p99_ns * x->requests_per_s, y->p99_ns * y->requests_per_s);
+		order = descending(x->figures.p99_ns * x->figures.requests_per_s,
+				   y->figures.p99_ns * y->figures.requests_per_s);
 	if (order == 0)
 		order = strcmp(e->names.service, f->names.service);
 	if (order == 0)

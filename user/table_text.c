@@ -84,11 +84,11 @@ static struct totals add_up(const struct gp_snapshot *s, const struct gp_table_r
 
 	for (size_t i = 0; i < count; i++) {
 		if (rows[i].endpoint->role == GP_ROLE_SERVER)
-			t.served_per_s += rows[i].requests_per_s;
+			t.served_per_s += rows[i].figures.requests_per_s;
 		else
-			t.called_per_s += rows[i].requests_per_s;
-		t.failed += rows[i].failed;
-		t.tried += rows[i].tried;
+			t.called_per_s += rows[i].figures.requests_per_s;
+		t.failed += rows[i].figures.failed;
+		t.tried += rows[i].figures.tried;
 		t.in_flight += rows[i].endpoint->in_flight;
 	}
 	for (size_t i = 0; i < s->host.cpus; i++)

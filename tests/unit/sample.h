@@ -27,6 +27,7 @@ static const struct gp_meta sample_meta = {
 	.choice = sample_choices,
 	.bounds = ARRAY_SIZE(sample_bounds),
 	.bound = sample_bounds,
+	.protocols = 1u << GP_PROTOCOL_HTTP | 1u << GP_PROTOCOL_DNS,
 };
 
 /* An interval of 10 s on two CPUs, half busy, without endpoints and services. */
@@ -126,6 +127,24 @@ static inline void sample_exchange(struct gp_endpoint *e, uint64_t first_ns, uin
 	stages[GP_STAGE_UNATTRIBUTED] += first_ns - first_ns / 3;
 	stages[GP_STAGE_TRANSFER] += transfer_ns;
 	e->requests_total++;
+}
+
+/* `n` requests of one kind and outcome, counted at the endpoint too. */
+static inline void sample_operation(struct gp_endpoint *e, uint16_t operation, uint16_t status,
+				    uint64_t n, uint64_t duration_ns)
+{
+	struct gp_operation *o = gp_endpoint_operation(e, operation, status);
+
+	if (!o)
+		abort();
+	for (uint64_t i = 0; i < n && status != GP_STATUS_NONE; i++) {
+		sample_exchange(e, duration_ns, 0);
+		sample_value(&o->duration, duration_ns);
+	}
+	if (status == GP_STATUS_NONE) {
+		o->aborted += n;
+		e->errors[GP_ERROR_ABORTED] += n;
+	}
 }
 
 #endif

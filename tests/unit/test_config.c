@@ -10,11 +10,14 @@
 
 #include "capture.h"
 #include "exporter.h"
+#include "gp_records.h"
+#include "names.h"
 #include "option.h"
 #include "own.h"
 
 #define MS 1000000ULL
 #define S (1000 * MS)
+#define ALL_PROTOCOLS ((1u << GP_PROTOCOL_COUNT) - 1 - (1u << GP_PROTOCOL_UNKNOWN))
 
 /* Splits `line` at spaces; '_' stands for an empty argument. Result and output of the parser. */
 static int parse(struct gp_config **cfg, const char *line, struct capture *c)
@@ -59,6 +62,7 @@ static void test_defaults(void **state)
 	assert_int_equal(cfg->slow_ns, 0);
 	assert_null(cfg->events);
 	assert_int_equal(cfg->verbosity, 0);
+	assert_int_equal(cfg->protocols, ALL_PROTOCOLS);
 	assert_int_equal(cfg->max_endpoints, 1024);
 	assert_int_equal(cfg->max_services, 512);
 	assert_int_equal(cfg->max_operations, 4096);
@@ -132,6 +136,11 @@ static const struct {
 	ROW("--max-threads 1024", max_threads, 1024),
 	ROW("--max-threads 524289", max_threads, 1048576),
 	ROW("--max-threads 1048576", max_threads, 1048576),
+	ROW("--protocols none", protocols, 0),
+	ROW("--protocols dns", protocols, 1u << GP_PROTOCOL_DNS),
+	ROW("--protocols redis,http", protocols, 1u << GP_PROTOCOL_REDIS | 1u << GP_PROTOCOL_HTTP),
+	ROW("--protocols http --protocols tls,tls", protocols, 1u << GP_PROTOCOL_TLS),
+	ROW("--protocols none --protocols all", protocols, ALL_PROTOCOLS),
 	ROW("--events /a", slow_ns, 0),
 	ROW("--events a -o json:b", slow_ns, 0),
 	ROW("--events a --slow 1", slow_ns, S),
@@ -342,6 +351,22 @@ static void test_formats_are_told(void **state)
 		assert_non_null(strstr(c.text, exporters[i]->name));
 }
 
+/* So does the one about protocols. */
+static void test_protocols_are_told(void **state)
+{
+	static const char *const lines[] = {"--protocols gopher", "--protocols http,",
+					    "--protocols _", "--protocols http,none",
+					    "--protocols unknown"};
+	struct gp_config *cfg;
+	struct capture c;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		assert_int_equal(parse(&cfg, lines[i], &c), -EINVAL);
+		for (size_t p = GP_PROTOCOL_UNKNOWN + 1; p < GP_PROTOCOL_COUNT; p++)
+			assert_non_null(strstr(c.text, gp_protocol_names[p]));
+	}
+}
+
 static const struct {
 	const char *text;
 	uint64_t ns;
@@ -425,6 +450,7 @@ int main(void)
 		cmocka_unit_test(test_help_lists_all),
 		cmocka_unit_test(test_help_defaults),
 		cmocka_unit_test(test_formats_are_told),
+		cmocka_unit_test(test_protocols_are_told),
 		cmocka_unit_test(test_time),
 	};
 

@@ -38,6 +38,9 @@ static void test_meta(void **state)
 	assert_int_equal(json_array_size(at(meta, "missing")), 1);
 	assert_string_equal(json_string_value(json_array_get(at(meta, "missing"), 0)),
 			    "accept_queue.wait_s is not known");
+	assert_int_equal(json_array_size(at(meta, "protocols")), 2);
+	assert_string_equal(json_string_value(json_array_get(at(meta, "protocols"), 0)), "http");
+	assert_string_equal(json_string_value(json_array_get(at(meta, "protocols"), 1)), "dns");
 	json_decref(lines);
 }
 

@@ -130,6 +130,23 @@ class Recording:
         for record in self.of_type("endpoint"):
             key = tuple(record[name] for name in Endpoint.KEY)
             self._merged.setdefault(key, Endpoint(record)).add(record)
+        for endpoint in [e for e in self._merged.values() if e.protocol == "unknown"]:
+            self._fold(endpoint)
+
+    def _fold(self, unknown):
+        """What happened at a place before its protocol was known, added to the one that is known by
+        now, if no exchange was of none."""
+        place = Endpoint.KEY[:4] + Endpoint.KEY[5:]
+        same = [e for e in self._merged.values() if e is not unknown
+                and all(getattr(e, name) == getattr(unknown, name) for name in place)]
+        if unknown.requests or len(same) != 1:
+            return
+        del self._merged[unknown.key]
+        for record in unknown.records:
+            same[0].add(record)
+        last = max(same[0].records, key=lambda record: record["time"])
+        same[0].active = last["connections"]["active"]
+        same[0].in_flight = last["in_flight"]["now"]
 
     @staticmethod
     def _parse(line, where):

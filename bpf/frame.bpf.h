@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Frames: what is kept with a connection whose messages are followed (struct gp_frame). */
+#ifndef GP_FRAME_BPF_H
+#define GP_FRAME_BPF_H
+
+#include "maps.bpf.h"
+
+static __always_inline struct gp_frame *gp_frame_of(const struct gp_conn *c)
+{
+	__u32 index = (__u32)c->frame - 1;
+
+	return c->frame ? bpf_map_lookup_elem(&frames, &index) : NULL;
+}
+
+static __always_inline void gp_flow_begin(struct gp_flow *flow, __u32 seq)
+{
+	__builtin_memset(&flow->parser, 0, sizeof(flow->parser));
+	flow->seq = seq;
+	flow->carried = 0;
+	flow->ending = 0;
+	flow->aside = 0;
+}
+
+/*
+ * A frame for the connection, from the stream positions `in` and `out` on. NULL if there is none,
+ * which is counted: its messages then count by turns.
+ */
+static __always_inline struct gp_frame *gp_frame_claim(struct gp_conn *c, __u32 in, __u32 out)
+{
+	for (__u32 way = 0; way < GP_FRAME_WAYS; way++) {
+		__u32 index = (c->id + way) & (GP_FRAMES - 1);
+		struct gp_frame *f = bpf_map_lookup_elem(&frames, &index);
+
+		if (!f)
+			return NULL;
+		if (f->taken || __sync_val_compare_and_swap(&f->taken, 0, 1))
+			continue;
+		f->arrivals_begin = f->arrivals_end = 0;
+		f->begin = f->end = 0;
+		f->current = f->started = f->opens_stream = 0;
+		gp_flow_begin(&f->in, in);
+		gp_flow_begin(&f->out, out);
+		c->frame = index + 1;
+		return f;
+	}
+	gp_drop(GP_DROP_PIPELINE);
+	return NULL;
+}
+
+static __always_inline void gp_frame_release(struct gp_conn *c, struct gp_frame *f)
+{
+	c->frame = 0;
+	barrier();
+	f->taken = 0;
+}
+
+/* Requests wait behind the current exchange. */
+static __always_inline bool gp_frame_waiting(const struct gp_frame *f)
+{
+	return f->begin != f->end;
+}
+
+/*
+ * All bytes before `seq` have arrived by now. If there is no room, the oldest bytes that were not
+ * looked at yet take the time of those behind them.
+ */
+static __always_inline void gp_frame_arrival(struct gp_frame *f, __u32 seq, __u64 now)
+{
+	struct gp_arrival *a;
+
+	for (int i = 0; i < GP_ARRIVALS && f->arrivals_begin != f->arrivals_end; i++) {
+		a = &f->arrivals[f->arrivals_begin & (GP_ARRIVALS - 1)];
+		if ((__s32)(a->seq - f->in.seq) > 0)
+			break;
+		f->arrivals_begin++;
+	}
+	if ((__u8)(f->arrivals_end - f->arrivals_begin) == GP_ARRIVALS) {
+		f->arrivals_begin++;
+		gp_drop(GP_DROP_PIPELINE);
+	}
+	a = &f->arrivals[f->arrivals_end++ & (GP_ARRIVALS - 1)];
+	a->seq = seq;
+	a->ns = now;
+}
+
+/* When the byte at `seq` arrived; `otherwise` if that was not seen. */
+static __always_inline __u64 gp_frame_arrived(const struct gp_frame *f, __u32 seq, __u64 otherwise)
+{
+	__u8 at = f->arrivals_begin;
+
+	for (int i = 0; i < GP_ARRIVALS && at != f->arrivals_end; i++, at++) {
+		const struct gp_arrival *a = &f->arrivals[at & (GP_ARRIVALS - 1)];
+
+		if ((__s32)(a->seq - seq) > 0)
+			return a->ns;
+	}
+	return otherwise;
+}
+
+/* One more request waits. If there is no room, it is taken for one like the last. */
+static __always_inline void gp_frame_push(struct gp_frame *f, __u64 start_ns)
+{
+	struct gp_queued *q;
+
+	if ((__u8)(f->end - f->begin) == GP_QUEUED) {
+		q = &f->queue[(__u8)(f->end - 1) & (GP_QUEUED - 1)];
+		q->count++;
+		q->operation = 0;
+		gp_drop(GP_DROP_PIPELINE);
+		return;
+	}
+	q = &f->queue[f->end++ & (GP_QUEUED - 1)];
+	q->start_ns = start_ns;
+	q->count = 1;
+	q->operation = 0;
+}
+
+/* What the last request is, is known now: alike ones that came together are one entry. */
+static __always_inline void gp_frame_name(struct gp_frame *f, __u16 operation)
+{
+	struct gp_queued *q = &f->queue[(__u8)(f->end - 1) & (GP_QUEUED - 1)];
+	struct gp_queued *before = &f->queue[(__u8)(f->end - 2) & (GP_QUEUED - 1)];
+
+	if (q->count != 1)
+		return; /* it had no room of its own */
+	q->operation = operation;
+	if ((__u8)(f->end - f->begin) < 2 || before->operation != operation ||
+	    before->start_ns != q->start_ns)
+		return;
+	before->count++;
+	f->end--;
+}
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Looking at a connection's payload. Requests that come alone and whole, the most of them, need
+ * a look at their bytes and one at the beginning of the answer; what is asked and what came of it
+ * is then known, and turns say the rest (exchange.bpf.h). Where a look is not enough, the
+ * connection's messages are followed (follow.bpf.h), as long as anything is under way.
+ */
+#ifndef GP_LOOK_BPF_H
+#define GP_LOOK_BPF_H
+
+#include "follow.bpf.h"
+
+#define GP_PLAIN 512 /* bytes of which a look sees all */
+
+static __always_inline bool gp_recognises(enum gp_protocol protocol)
+{
+	return gp_protocols & 1u << protocol;
+}
+
+/* Whether there is anything to look for on the connection. */
+static __always_inline bool gp_looks(const struct gp_conn *c)
+{
+	return gp_protocols && !(c->look & (GP_LOOK_OFF | GP_LOOK_STREAM));
+}
+
+/* The connection belongs to the endpoint of its protocol from now on. */
+static __noinline int gp_conn_named(struct sock *sk, struct gp_conn *c)
+{
+	struct gp_endpoint_info *info = gp_endpoint_info(c->endpoint);
+	struct gp_endpoint_key key = {};
+
+	if (c->flags & GP_CONN_IGNORED || (info && info->key.protocol == c->protocol))
+		return 0;
+	gp_endpoint_key(&key, sk, c);
+	gp_conn_retype(c, &key);
+	return 0;
+}
+
+/* It is of no protocol that is known. */
+static __noinline int gp_conn_unnamed(struct sock *sk, struct gp_conn *c)
+{
+	c->protocol = GP_PROTOCOL_UNKNOWN;
+	c->look = GP_LOOK_OFF;
+	c->operation = 0;
+	c->status = 0;
+	return gp_conn_named(sk, c);
+}
+
+/* A frame for what goes on, with what is known of the protocol's state by now. */
+static __always_inline struct gp_frame *gp_frame_begin(struct gp_conn *c, __u32 in, __u32 out,
+						       bool started)
+{
+	struct gp_frame *f = gp_frame_claim(c, in, out);
+
+	if (!f || c->protocol != GP_PROTOCOL_POSTGRESQL || !started)
+		return f;
+	if (c->role == GP_ROLE_SERVER) {
+		f->in.parser.mark = GP_POSTGRESQL_STARTED;
+		f->out.parser.mark = GP_POSTGRESQL_SPOKE;
+	} else {
+		f->out.parser.mark = GP_POSTGRESQL_STARTED;
+		f->in.parser.mark = GP_POSTGRESQL_SPOKE;
+	}
+	return f;
+}
+
+/* Follows the bytes of an event, and lets go if nothing is under way any more. */
+static __always_inline void gp_follow_event(struct gp_feed *x, struct gp_flow *flow, bool requests,
+					    __u32 seq)
+{
+	struct gp_frame *f = x->f;
+
+	x->flow = flow;
+	x->requests = requests;
+	x->s->lost = x->s->stream = 0;
+	if (gp_follow(x, seq)) {
+		if (!(x->c->look & GP_LOOK_STREAM) && (x->c->look & GP_LOOK_TENTATIVE))
+			gp_conn_unnamed(x->sk, x->c);
+		return;
+	}
+	if (gp_follow_idle(x->c, f, x->sk, x->tp)) {
+		if (gp_phase(x->c->turn) != GP_PHASE_IDLE)
+			gp_turn_set(x->c, GP_PHASE_IDLE);
+		gp_frame_release(x->c, f);
+	}
+}
+
+/* Is the window, which holds all of a segment, one whole request and no more? */
+static __always_inline bool gp_look_plain(struct gp_conn *c, const __u8 *window, __u32 len)
+{
+	struct gp_parser p = {};
+
+	if (gp_recognises(GP_PROTOCOL_HTTP) && c->protocol == GP_PROTOCOL_HTTP) {
+		if (!gp_http_plain(window, len, &p))
+			return false;
+	} else if (gp_recognises(GP_PROTOCOL_REDIS) && c->protocol == GP_PROTOCOL_REDIS) {
+		if (!gp_redis_plain(window, len, &p))
+			return false;
+	} else {
+		return false;
+	}
+	c->operation = p.operation;
+	return true;
+}
+
+/*
+ * The first look at a request: its first bytes are in the window, all of them if `whole`. True if
+ * there is no more to do about it.
+ */
+static __always_inline bool gp_look_request(struct sock *sk, struct gp_conn *c, __u8 *window,
+					    __u32 len, bool whole)
+{
+	if (!c->protocol) {
+		c->protocol =
+			gp_recognise((struct gp_bytes *)window, len < GP_LOOK ? len : GP_LOOK);
+		if (!c->protocol) {
+			if (++c->operation >= GP_LOOK_TRIES)
+				gp_conn_unnamed(sk, c);
+			return true;
+		}
+		c->look |= GP_LOOK_CONFIRMED | GP_LOOK_TENTATIVE;
+		gp_conn_named(sk, c);
+	}
+	c->operation = c->status = 0;
+	if (!whole || (c->look & GP_LOOK_OVERLAPS) || !gp_look_plain(c, window, len))
+		return false;
+	c->look |= GP_LOOK_WHOLE;
+	return true;
+}
+
+/* What the beginning of an answer tells: its status; 0: `other`, -1: it is none, 1xx: no answer. */
+static __always_inline int gp_look_status(const struct gp_conn *c, __u8 *at, __u32 len)
+{
+	struct gp_parser p = {};
+
+	if (gp_recognises(GP_PROTOCOL_HTTP) && c->protocol == GP_PROTOCOL_HTTP)
+		return gp_http_plain_status(at, len) ?: -1;
+	if (gp_recognises(GP_PROTOCOL_REDIS) && c->protocol == GP_PROTOCOL_REDIS)
+		return gp_step_answer(&p, (struct gp_bytes *)at, len, GP_PROTOCOL_REDIS) < 0
+			       ? -1
+			       : p.status;
+	return -1;
+}
+
+/*
+ * A look at the beginning of the answer to a request that was seen whole. False if it is not the
+ * answer yet (1xx).
+ */
+static __noinline int gp_look_answer(struct sock *sk, struct gp_conn *c, struct gp_scratch *s,
+				     struct sk_buff *skb)
+{
+	int n = gp_source_read(&s->source, skb, s->window, GP_LOOK), status = -1;
+
+	if (n > 0)
+		status = gp_look_status(c, s->window, n);
+	if (c->protocol == GP_PROTOCOL_HTTP && status >= 100 && status < 200 && status != 101)
+		return 0;
+	c->look |= GP_LOOK_ANSWERED;
+	if (status < 0) {
+		if (c->look & GP_LOOK_TENTATIVE)
+			return gp_conn_unnamed(sk, c) + 1;
+		c->look |= GP_LOOK_LOST;
+		gp_drop(GP_DROP_BYTES_UNSEEN);
+		return 1;
+	}
+	c->status = status;
+	c->look &= ~(GP_LOOK_TENTATIVE | GP_LOOK_LOST);
+	if (c->protocol == GP_PROTOCOL_HTTP && status == 101)
+		c->look |= GP_LOOK_STREAM;
+	return 1;
+}
+
+#endif

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What each event of a socket means for the exchange of its connection. */
+#ifndef GP_TURN_BPF_H
+#define GP_TURN_BPF_H
+
+#include "look.bpf.h"
+
+/*
+ * More bytes arrived while a request is open: of the same, or another one's. When these did is
+ * kept, if the messages are or can be told apart.
+ */
+static __always_inline void gp_more_arrived(struct gp_conn *c, const struct tcp_sock *tp,
+					    __u32 arrived)
+{
+	struct gp_frame *f = gp_frame_of(c);
+	__u32 before = tp->rcv_nxt - arrived;
+	__u64 now;
+
+	if (!f) {
+		bool read = gp_phase(c->turn) == GP_PHASE_READ;
+
+		if (!gp_looks(c) || (read && !(c->look & GP_LOOK_WHOLE)))
+			return;
+		f = gp_frame_begin(c, read ? before : tp->copied_seq, tp->write_seq,
+				   c->look & GP_LOOK_CONFIRMED);
+		if (!f)
+			return;
+		if (read)
+			f->current = 1;
+		else
+			gp_frame_arrival(f, before, c->arrive_ns);
+	}
+	now = bpf_ktime_get_ns();
+	gp_frame_arrival(f, tp->rcv_nxt, now);
+}
+
+static __always_inline int gp_readable_server(struct sock *sk, struct gp_conn *c,
+					      const struct tcp_sock *tp, __u32 arrived)
+{
+	__u64 turn = c->turn, marks = 0;
+	struct gp_frame *f;
+
+	switch (gp_phase(turn)) {
+	case GP_PHASE_REQUEST:
+	case GP_PHASE_READ:
+		gp_more_arrived(c, tp, arrived);
+		return 0;
+	case GP_PHASE_ANSWERED:
+		if (c->frame) {
+			gp_more_arrived(c, tp, arrived);
+			return 0;
+		}
+		marks = GP_TURN_PREVIOUS;
+		if (gp_send_took(c, tp)) {
+			if (tp->snd_una != tp->write_seq)
+				c->look |= GP_LOOK_OVERLAPS; /* asked before the answer was there */
+			break;
+		}
+		if (!c->settled_ns) { /* no send took anything: still the same request */
+			c->reader = 0;
+			c->turn = gp_turn_next(turn, GP_PHASE_READ);
+			return 0;
+		}
+		marks |= GP_TURN_SETTLED;
+		break;
+	default:
+		f = gp_frame_of(c);
+		if (!f)
+			break;
+		gp_more_arrived(c, tp, arrived);
+		if (!gp_flow_between(&f->in))
+			return 0; /* the rest of a request that was answered early */
+		break;
+	}
+	gp_arrive(sk, c, tp, turn, marks);
+	return 0;
+}
+
+static __always_inline int gp_readable_client(struct gp_conn *c, const struct tcp_sock *tp)
+{
+	struct gp_frame *f = gp_frame_of(c);
+	__u64 turn = c->turn, now;
+
+	if (f)
+		gp_frame_arrival(f, tp->rcv_nxt, bpf_ktime_get_ns());
+	switch (gp_phase(turn)) {
+	case GP_PHASE_REQUEST:
+		if (!gp_send_took(c, tp)) { /* nothing was asked: the server speaks first */
+			c->turn = gp_turn_next(turn, GP_PHASE_IDLE);
+			return 0;
+		}
+		now = bpf_ktime_get_ns();
+		c->first_ns = c->last_ns = now;
+		c->turn = gp_turn_next(turn, GP_PHASE_ANSWERED);
+		if (c->caller)
+			gp_work_reply(c, now);
+		return 0;
+	case GP_PHASE_ANSWERED:
+		if (!f)
+			c->last_ns = bpf_ktime_get_ns();
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+/* Data may have become readable. */
+static __always_inline int gp_readable(struct sock *sk, struct gp_conn *c,
+				       const struct tcp_sock *tp)
+{
+	__u32 received, arrived;
+
+	if (c->flags & (GP_CONN_LISTENER | GP_CONN_IGNORED))
+		return 0;
+	received = gp_received(sk, tp);
+	arrived = received - c->received;
+	if (!arrived)
+		return 0; /* a FIN, or seen before */
+	c->received = received;
+	if (c->role == GP_ROLE_CLIENT)
+		return gp_readable_client(c, tp);
+	return gp_readable_server(sk, c, tp, arrived);
+}
+
+/* Follows what the application is about to receive. */
+static __always_inline void gp_receiving_followed(struct sock *sk, struct gp_conn *c,
+						  const struct tcp_sock *tp, struct gp_frame *f,
+						  struct sk_buff *skb, __u64 now)
+{
+	struct gp_feed x = {.sk = sk, .tp = tp, .c = c, .f = f, .skb = skb, .now = now};
+
+	x.s = gp_scratch_get();
+	if (x.s && gp_source_skb(&x.s->source, skb, gp_skb_seq(skb)))
+		gp_follow_event(&x, &f->in, c->role == GP_ROLE_SERVER, gp_skb_seq(skb));
+}
+
+/* The beginning of an answer is about to be received. */
+static __always_inline void gp_receiving_answer(struct sock *sk, struct gp_conn *c,
+						const struct tcp_sock *tp, struct sk_buff *skb)
+{
+	struct gp_scratch *s = gp_scratch_get();
+
+	if (s && gp_source_skb(&s->source, skb, tp->copied_seq) && !gp_look_answer(sk, c, s, skb))
+		gp_turn_set(c, GP_PHASE_REQUEST);
+}
+
+static __always_inline int gp_receiving_client(struct sock *sk, struct gp_conn *c,
+					       const struct tcp_sock *tp, struct sk_buff *skb)
+{
+	struct gp_frame *f = gp_frame_of(c);
+	struct gp_current *cur;
+	struct gp_thread *t;
+
+	if (gp_phase(c->turn) == GP_PHASE_REQUEST && (__u32)gp_received(sk, tp) != c->received) {
+		gp_drop(GP_DROP_CLOCK); /* as in gp_receiving */
+		gp_readable(sk, c, tp);
+	}
+	if (!(c->flags & GP_CONN_OWNED) || c->caller) {
+		t = gp_conn_own(sk, c);
+		cur = t ? gp_current_of(t) : NULL;
+		if (c->caller && gp_phase(c->turn) == GP_PHASE_ANSWERED && cur &&
+		    cur->id != c->caller) /* else it never turned to another */
+			gp_work_resume(t, c, bpf_ktime_get_ns());
+	}
+	if (f)
+		gp_receiving_followed(sk, c, tp, f, skb, bpf_ktime_get_ns());
+	else if ((c->look & (GP_LOOK_WHOLE | GP_LOOK_ANSWERED)) == GP_LOOK_WHOLE && gp_looks(c))
+		gp_receiving_answer(sk, c, tp, skb);
+	return 0;
+}
+
+/* The application is about to receive the first bytes of a request. */
+static __always_inline void gp_receiving_request(struct sock *sk, struct gp_conn *c,
+						 const struct tcp_sock *tp, struct sk_buff *skb)
+{
+	__u32 seq = tp->copied_seq;
+	struct gp_scratch *s;
+	struct gp_frame *f;
+	int n;
+
+	c->look &= ~(GP_LOOK_WHOLE | GP_LOOK_ANSWERED);
+	s = gp_scratch_get();
+	if (!s || !gp_source_skb(&s->source, skb, seq))
+		return;
+	n = gp_source_read(&s->source, skb, s->window, GP_PLAIN);
+	if (n <= 0 || gp_look_request(sk, c, s->window, n, !s->source.left && !c->frame))
+		return;
+	f = gp_frame_of(c);
+	if (!f) {
+		f = gp_frame_begin(c, seq, tp->write_seq, s->window[0]);
+		if (!f)
+			return;
+		gp_frame_arrival(f, tp->rcv_nxt, c->arrive_ns);
+	}
+	gp_receiving_followed(sk, c, tp, f, skb, c->read_ns);
+}
+
+/* The application is about to receive bytes. */
+static __always_inline int gp_receiving(struct sock *sk, struct gp_conn *c,
+					const struct tcp_sock *tp, struct sk_buff *skb)
+{
+	enum gp_phase phase;
+	__u32 received;
+	__u64 now;
+
+	if (c->flags & (GP_CONN_LISTENER | GP_CONN_IGNORED))
+		return 0;
+	if (c->role == GP_ROLE_CLIENT)
+		return gp_receiving_client(sk, c, tp, skb);
+	phase = gp_phase(c->turn);
+	if (phase == GP_PHASE_IDLE || phase == GP_PHASE_ANSWERED) {
+		received = gp_received(sk, tp);
+		if (received != c->received) {
+			/* Bytes that came unseen: with the handshake, or during another arrival. */
+			gp_drop(GP_DROP_CLOCK);
+			received -= c->received;
+			c->received += received;
+			gp_readable_server(sk, c, tp, received);
+		} else if (!c->frame) {
+			return 0;
+		}
+	}
+	if (phase == GP_PHASE_READ && tp->copied_seq == c->copied_seq && !c->frame) {
+		/* What was taken for the read took nothing: it was a look (MSG_PEEK). */
+		c->read_ns = bpf_ktime_get_ns();
+		gp_stage_read(c, gp_conn_own(sk, c), c->read_ns);
+		return 0;
+	}
+	if (gp_phase(c->turn) == GP_PHASE_REQUEST) {
+		now = bpf_ktime_get_ns();
+		if (c->established_ns && !(c->flags & GP_CONN_OWNED))
+			gp_accepted(c, now);
+		gp_begin(sk, c, now);
+		gp_stage_read(c, gp_conn_own(sk, c), now);
+		if (gp_looks(c))
+			gp_receiving_request(sk, c, tp, skb);
+	} else if (c->frame) {
+		struct gp_frame *f = gp_frame_of(c);
+
+		if (f)
+			gp_receiving_followed(sk, c, tp, f, skb, bpf_ktime_get_ns());
+	}
+	return 0;
+}
+
+/* The bytes of a send answer a request that was seen whole: false if they are not the answer yet.
+ */
+static __always_inline bool gp_sending_answer(struct sock *sk, struct gp_conn *c,
+					      struct msghdr *msg)
+{
+	struct gp_scratch *s;
+
+	if ((c->look & (GP_LOOK_WHOLE | GP_LOOK_ANSWERED)) != GP_LOOK_WHOLE || !gp_looks(c))
+		return true;
+	s = gp_scratch_get();
+	return !s || !gp_source_msg(&s->source, msg) || gp_look_answer(sk, c, s, NULL);
+}
+
+static __always_inline int gp_sending_followed(struct sock *sk, struct gp_conn *c,
+					       const struct tcp_sock *tp, struct gp_frame *f,
+					       struct msghdr *msg)
+{
+	struct gp_feed x = {.sk = sk, .tp = tp, .c = c, .f = f, .now = bpf_ktime_get_ns()};
+
+	if (sk->sk_wmem_queued >= sk->sk_sndbuf)
+		return 0; /* it is not going to take any now */
+	c->write_seq = tp->write_seq;
+	if (f->started && c->role == GP_ROLE_SERVER)
+		c->last_ns = x.now;
+	x.s = gp_scratch_get();
+	if (x.s && gp_source_msg(&x.s->source, msg))
+		gp_follow_event(&x, &f->out, c->role == GP_ROLE_CLIENT, tp->write_seq);
+	return 0;
+}
+
+static __always_inline int gp_sending_server(struct sock *sk, struct gp_conn *c,
+					     const struct tcp_sock *tp, struct msghdr *msg)
+{
+	struct gp_frame *f = gp_frame_of(c);
+	__u64 turn = c->turn;
+
+	if (f)
+		return gp_sending_followed(sk, c, tp, f, msg);
+	switch (gp_phase(turn)) {
+	case GP_PHASE_READ:
+		if (!gp_sending_answer(sk, c, msg))
+			return 0;
+		c->write_seq = tp->write_seq;
+		gp_answer(c, bpf_ktime_get_ns());
+		return 0;
+	case GP_PHASE_ANSWERED:
+		if (gp_send_took(c, tp)) {
+			c->settled_ns = c->last_ns;
+			c->write_seq = tp->write_seq;
+		} else if (!c->settled_ns) { /* nothing was taken yet: the response begins now */
+			c->first_ns = c->last_ns = bpf_ktime_get_ns();
+			return 0;
+		}
+		c->last_ns = bpf_ktime_get_ns();
+		return 0;
+	case GP_PHASE_REQUEST:
+		/* Read in a way no hook sees (splice, MSG_TRUNC), or still unread: then this send
+		 * belongs to what went before. */
+		if (tp->copied_seq != c->copied_seq) {
+			gp_begin(sk, c, 0);
+			gp_conn_own(sk, c);
+			c->write_seq = tp->write_seq;
+			gp_answer(c, bpf_ktime_get_ns());
+		}
+		return 0;
+	default: /* the server speaks first */
+		if (!(c->flags & GP_CONN_OWNED))
+			gp_conn_own(sk, c);
+		return 0;
+	}
+}
+
+/* A client's request begins to be sent: a look at it. */
+static __always_inline void gp_sending_request(struct sock *sk, struct gp_conn *c,
+					       const struct tcp_sock *tp, struct msghdr *msg)
+{
+	struct gp_scratch *s;
+	struct gp_frame *f;
+	int n;
+
+	c->look &= ~(GP_LOOK_WHOLE | GP_LOOK_ANSWERED);
+	s = gp_scratch_get();
+	if (!s || !gp_source_msg(&s->source, msg))
+		return;
+	n = gp_source_read(&s->source, NULL, s->window, GP_PLAIN);
+	c->copied_seq = tp->write_seq + n;
+	if (n <= 0 || gp_look_request(sk, c, s->window, n, !s->source.left))
+		return;
+	f = gp_frame_begin(c, tp->rcv_nxt, tp->write_seq, s->window[0]);
+	if (f)
+		gp_sending_followed(sk, c, tp, f, msg);
+}
+
+static __always_inline int gp_sending_client(struct sock *sk, struct gp_conn *c,
+					     const struct tcp_sock *tp, struct msghdr *msg)
+{
+	struct gp_frame *f = gp_frame_of(c);
+	__u64 turn = c->turn, now;
+	struct gp_exchange e;
+
+	if (f)
+		return gp_sending_followed(sk, c, tp, f, msg);
+	switch (gp_phase(turn)) {
+	case GP_PHASE_REQUEST:
+		if (!gp_send_took(c, tp)) {
+			c->start_ns = bpf_ktime_get_ns();
+			return 0;
+		}
+		if (!(c->look & GP_LOOK_WHOLE) || !gp_looks(c) ||
+		    (__s32)(c->copied_seq - tp->write_seq) > 0)
+			return 0; /* more of the same request */
+		f = gp_frame_begin(c, tp->rcv_nxt, tp->write_seq, true);
+		if (!f)
+			return 0;
+		f->current = 1;
+		return gp_sending_followed(sk, c, tp, f, msg);
+	case GP_PHASE_ANSWERED:
+		now = bpf_ktime_get_ns();
+		gp_exchange_take(&e, c, c->last_ns);
+		gp_exchange_end(sk, c, turn, GP_PHASE_REQUEST, &e, false);
+		break;
+	default:
+		now = bpf_ktime_get_ns();
+	}
+	gp_ask(sk, c, tp, now);
+	if (gp_looks(c))
+		gp_sending_request(sk, c, tp, msg);
+	return 0;
+}
+
+/* A send begins, or goes on with a further skb. */
+static __always_inline int gp_sending(struct sock *sk, struct gp_conn *c, const struct tcp_sock *tp,
+				      struct msghdr *msg)
+{
+	if (c->flags & (GP_CONN_LISTENER | GP_CONN_IGNORED))
+		return 0;
+	if (c->role == GP_ROLE_CLIENT)
+		return gp_sending_client(sk, c, tp, msg);
+	return gp_sending_server(sk, c, tp, msg);
+}
+
+#endif
