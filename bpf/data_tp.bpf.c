@@ -51,17 +51,22 @@ int BPF_PROG(read_tp, struct sk_buff *skb, int len)
 	if (!c)
 		return 0;
 	tp = tcp_cast(sk);
-	return tp ? gp_receiving(sk, c, tp, skb) : 0;
+	return tp ? gp_receiving(sk, c, tp, skb, len) : 0;
 }
 
 /* An application's send, before each skb that it fills: in the sender's context. */
 SEC("?tp_btf/tcp_sendmsg_locked")
-int BPF_PROG(send_tp, struct sock *sk, struct msghdr *msg)
+int BPF_PROG(send_tp, struct sock *sk, struct msghdr *msg, struct sk_buff *skb, int size_goal)
 {
 	struct gp_conn *c;
+	bool has_room;
 
 	if (!sk->sk_bpf_storage)
 		return 0;
 	c = bpf_sk_storage_get(&conns, sk, NULL, 0);
-	return c ? gp_sending(sk, c, tcp_cast(sk), msg) : 0;
+	if (!c)
+		return 0;
+	has_room = !c->frame || sk->sk_wmem_queued < sk->sk_sndbuf ||
+		   (skb && (int)skb->len < size_goal);
+	return gp_sending(sk, c, tcp_cast(sk), msg, has_room);
 }

@@ -163,6 +163,8 @@ static __always_inline void gp_exchange_lost(struct sock *sk, struct gp_conn *c,
 
 	gp_exchange_name(&e, c);
 	e.status = GP_STATUS_NONE;
+	if (c->role == GP_ROLE_SERVER && gp_phase(c->turn) == GP_PHASE_REQUEST)
+		e.operation = 0; /* nobody has read it */
 	/* Nobody's, such as a probe of a listener that was not asked for: it is not observed. */
 	if (c->endpoint == GP_SLOT_NONE && !(c->flags & GP_CONN_OWNED))
 		return;

@@ -27,7 +27,9 @@
 #include "stage.bpf.h"
 #include "thread.bpf.h"
 
+/* After so long an answer is taken to be over. Where the protocol is known it may well pause. */
 #define GP_QUIET_NS 1000000000ULL
+#define GP_QUIET_KNOWN_NS (10 * GP_QUIET_NS)
 
 /* Payload bytes that arrived in order. The kernel's counter includes the FIN. */
 static __always_inline __u64 gp_received(const struct sock *sk, const struct tcp_sock *tp)

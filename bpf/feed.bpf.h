@@ -7,35 +7,7 @@
 #define GP_FEED_BPF_H
 
 #include "maps.bpf.h"
-
-#define GP_WINDOW 1024
-#define GP_WINDOW_MARGIN 32 /* readable before it */
-
-/* Where bytes come from: an skb, or the buffers of a send. */
-struct gp_source {
-	__u32 offset; /* in the skb */
-	__u32 left;   /* bytes in all */
-	__u64 base;   /* of the present buffer, and how much of it is left */
-	__u64 base_left;
-	__u64 vec; /* those behind it (struct iovec in the kernel), and how many */
-	__u32 vecs;
-	__u32 unreadable; /* pages of files */
-};
-
-/*
- * One for each CPU, for the programs of the receive and send hooks, which do not interrupt each
- * other. What changes while bytes go through a parser is here, not on the stack: of values there
- * the verifier would follow each, round by round.
- */
-struct gp_scratch {
-	struct gp_source source;
-	__u32 at, len; /* in the window: what was not taken yet */
-	__u32 lost;    /* it makes no sense */
-	__u32 stream;  /* no exchanges from here on */
-	__u8 margin[GP_WINDOW_MARGIN];
-	__u8 window[GP_WINDOW + GP_LOOK];
-	__u8 beyond[256]; /* what the verifier cannot see to be out of reach */
-};
+#include "step.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -68,7 +40,7 @@ static __always_inline bool gp_source_msg(struct gp_source *s, struct msghdr *ms
 {
 	__u8 type = msg->msg_iter.iter_type;
 	__u64 offset = msg->msg_iter.iov_offset;
-	struct iovec first;
+	const struct iovec *first;
 
 	s->offset = 0;
 	s->left = msg->msg_iter.count;
@@ -77,14 +49,11 @@ static __always_inline bool gp_source_msg(struct gp_source *s, struct msghdr *ms
 		s->base = (__u64)msg->msg_iter.ubuf + offset;
 		s->base_left = s->left;
 	} else if (type == gp_iter_iovec()) {
-		s->vec = (__u64)msg->msg_iter.__iov;
-		s->vecs = msg->msg_iter.nr_segs;
-		if (bpf_probe_read_kernel(&first, sizeof(first), (void *)s->vec))
-			return false;
-		s->base = (__u64)first.iov_base + offset;
-		s->base_left = first.iov_len - offset;
-		s->vec += sizeof(first);
-		s->vecs--;
+		first = msg->msg_iter.__iov;
+		s->base = (__u64)first->iov_base + offset;
+		s->base_left = first->iov_len - offset;
+		s->vec = (__u64)first + sizeof(*first);
+		s->vecs = msg->msg_iter.nr_segs - 1;
 	} else {
 		s->base = s->base_left = 0;
 		s->unreadable = 1;
@@ -92,20 +61,97 @@ static __always_inline bool gp_source_msg(struct gp_source *s, struct msghdr *ms
 	return s->left;
 }
 
+/*
+ * For a look: the first bytes of an skb from `offset` on, up to `most` (at most GP_WINDOW); how
+ * many it were, or less than 1.
+ */
+static __always_inline int gp_peek_skb(struct sk_buff *skb, __u32 offset, __u8 *to, __u32 most)
+{
+	struct bpf_dynptr bytes;
+	__u32 n = skb->len - offset;
+
+	if (n > most)
+		n = most;
+	asm volatile("" : "+r"(n)); /* the check below is for the verifier: keep it */
+	if (!n || n > GP_WINDOW || !bpf_dynptr_from_skb)
+		return 0;
+	if (bpf_dynptr_from_skb((struct __sk_buff *)skb, 0, &bytes) ||
+	    bpf_dynptr_read(to, n, &bytes, offset, 0))
+		return -1;
+	return n;
+}
+
+/* Likewise of what a send is about to take: of its first buffer. */
+static __always_inline int gp_peek_msg(const struct msghdr *msg, __u8 *to, __u32 most)
+{
+	__u8 type = msg->msg_iter.iter_type;
+	const struct iovec *first;
+	__u64 n, base;
+
+	if (type == gp_iter_ubuf()) {
+		base = (__u64)msg->msg_iter.ubuf;
+		n = msg->msg_iter.count;
+	} else if (type == gp_iter_iovec()) {
+		first = msg->msg_iter.__iov;
+		base = (__u64)first->iov_base;
+		n = first->iov_len - msg->msg_iter.iov_offset;
+	} else {
+		return -1;
+	}
+	if (n > most)
+		n = most;
+	asm volatile("" : "+r"(n));
+	if (!n || n > GP_WINDOW ||
+	    bpf_probe_read_user(to, n, (void *)(base + msg->msg_iter.iov_offset)))
+		return -1;
+	return n;
+}
+
+#define GP_GATHER 8 /* buffers */
+#define GP_EMPTY 4  /* buffers in a row without a byte */
+
+static __always_inline bool gp_source_next(struct gp_source *s, const struct sk_buff *skb);
+static __always_inline int gp_source_read(struct gp_source *s, struct sk_buff *skb, __u8 *to,
+					  __u32 most);
+
+/* As gp_peek_msg, of several buffers, at least GP_LOOK bytes if there are as many. */
+static __noinline int gp_gather_msg(struct gp_scratch *s, struct msghdr *msg)
+{
+	__u32 n = 0;
+
+	if (!gp_source_msg(&s->source, msg))
+		return -1;
+	for (int i = 0; i < GP_GATHER && n < GP_LOOK; i++) {
+		int more;
+
+		if (!gp_source_next(&s->source, NULL))
+			break;
+		more = gp_source_read(&s->source, NULL, s->window + n, GP_LOOK);
+		if (more > 0)
+			n += more;
+		asm volatile("" : "+r"(n)); /* the check is for the verifier: keep it */
+		if (n >= 2 * GP_LOOK)
+			break;
+	}
+	return n;
+}
+
 /* Goes on to the next buffer if the present one is used up. False if there is none. */
 static __always_inline bool gp_source_next(struct gp_source *s, const struct sk_buff *skb)
 {
 	struct iovec v;
 
-	if (skb || s->unreadable || s->base_left)
+	if (skb || s->unreadable)
 		return true;
-	if (!s->vecs || bpf_probe_read_kernel(&v, sizeof(v), (void *)s->vec))
-		return false;
-	s->vec += sizeof(v);
-	s->vecs--;
-	s->base = (__u64)v.iov_base;
-	s->base_left = v.iov_len;
-	return true;
+	for (int i = 0; i < GP_EMPTY && !s->base_left; i++) {
+		if (!s->vecs || bpf_probe_read_kernel(&v, sizeof(v), (void *)s->vec))
+			return false;
+		s->vec += sizeof(v);
+		s->vecs--;
+		s->base = (__u64)v.iov_base;
+		s->base_left = v.iov_len;
+	}
+	return s->base_left;
 }
 
 /* Passes over up to `bytes` bytes; how many it were. Some at least, if any are left. */

@@ -19,7 +19,8 @@
 #include "frame.bpf.h"
 #include "step.bpf.h"
 
-#define GP_FEED_STEPS 2048 /* of one event: tokens and windows; a message is a token at least */
+#define GP_FEED_STEPS 8192    /* of one event: tokens, and windows */
+#define GP_FEED_MESSAGES 1024 /* likewise */
 #define GP_FEED_BYTES 65536
 
 /* One event's bytes on their way through a parser. */
@@ -33,6 +34,7 @@ struct gp_feed {
 	struct sk_buff *skb; /* the bytes are of: NULL: a send */
 	__u64 now;
 	__u32 requests; /* whether these are requests, or answers */
+	__u32 seq;	/* of the event's first byte that was not seen before */
 };
 
 /* Counts what is open as ended now, since its answers cannot be told apart any more. */
@@ -52,10 +54,7 @@ static long gp_follow_give_up(__u32 i, struct gp_feed *x)
 	e.start_ns = q->start_ns;
 	e.first_ns = e.last_ns = x->now;
 	gp_exchange_count(&e);
-	if (q->count > 1)
-		q->count--;
-	else
-		f->begin++;
+	gp_frame_pop(f);
 	return 0;
 }
 
@@ -66,7 +65,7 @@ static __noinline int gp_follow_lost(struct gp_feed *x)
 
 	gp_drop(GP_DROP_BYTES_UNSEEN);
 	c->look |= GP_LOOK_LOST | GP_LOOK_ANSWERED;
-	bpf_loop(GP_QUEUED * 16, gp_follow_give_up, x, 0);
+	bpf_loop(GP_WAITING_MAX, gp_follow_give_up, x, 0);
 	if (x->f->current && x->f->started)
 		gp_turn_set(c, GP_PHASE_ANSWERED);
 	gp_frame_release(c, x->f);
@@ -84,21 +83,13 @@ static __always_inline void gp_follow_end(struct gp_feed *x, __u64 last_ns, __u6
 	gp_exchange_end(x->sk, c, c->turn, state, &e, false);
 }
 
-/* Is the flow between messages? */
-static __always_inline bool gp_flow_between(const struct gp_flow *flow)
-{
-	return !flow->parser.state && !flow->parser.skip && !flow->carried && !flow->aside &&
-	       !flow->ending;
-}
-
 /* Nothing is open any more; but a request may have arrived that was not read yet. */
 static __always_inline void gp_follow_unread(struct gp_feed *x)
 {
 	struct gp_conn *c = x->c;
 
 	if (c->role == GP_ROLE_CLIENT || !gp_flow_between(&x->f->in) ||
-	    (__u32)gp_received(x->sk, x->tp) - c->received || x->tp->rcv_nxt == x->f->in.seq ||
-	    gp_unread(x->sk, x->tp) == 0)
+	    !gp_frame_unseen(x->f, x->sk, x->tp))
 		return;
 	c->arrive_ns = gp_frame_arrived(x->f, x->f->in.seq, x->now);
 	c->copied_seq = x->tp->copied_seq;
@@ -124,10 +115,7 @@ static __noinline int gp_follow_next(struct gp_feed *x)
 	c->start_ns = q->start_ns;
 	c->operation = q->operation;
 	c->status = 0;
-	if (q->count > 1)
-		q->count--;
-	else
-		f->begin++;
+	gp_frame_pop(f);
 	if (c->role == GP_ROLE_CLIENT) {
 		gp_turn_set(c, GP_PHASE_REQUEST);
 		return 0;
@@ -140,32 +128,45 @@ static __noinline int gp_follow_next(struct gp_feed *x)
 static __noinline int gp_follow_stream(struct gp_feed *x)
 {
 	struct gp_endpoint_record *r = gp_endpoint_record(x->c->endpoint);
+	bool is_whole = x->c->protocol != GP_PROTOCOL_POSTGRESQL ||
+			x->flow->parser.skip; /* LISTEN; of COPY to its ReadyForQuery */
 
 	if (r)
 		gp_add(&r->streams, 1);
-	gp_follow_end(x, x->c->first_ns, GP_PHASE_IDLE);
+	gp_follow_end(x, x->c->first_ns, is_whole ? GP_PHASE_STREAM : GP_PHASE_IDLE);
 	x->f->current = x->f->started = 0;
-	if (x->c->protocol == GP_PROTOCOL_POSTGRESQL)
-		return 0; /* up to its ReadyForQuery */
+	if (!is_whole)
+		return 0;
 	x->c->look |= GP_LOOK_STREAM;
 	x->s->stream = 1;
 	return 0;
+}
+
+/* When the byte at `seq` was sent or read: with the event, or with one before. */
+static __always_inline __u64 gp_follow_when(const struct gp_feed *x, __u32 seq)
+{
+	return (__s32)(seq - x->seq) < 0 ? x->flow->carried_ns : x->now;
+}
+
+/* When a byte of the answer to the client's current request arrived; not before that was sent. */
+static __always_inline __u64 gp_follow_arrived(const struct gp_feed *x, __u32 seq)
+{
+	__u64 arrived = gp_frame_arrived(x->f, seq, x->now);
+
+	return arrived > x->c->start_ns ? arrived : x->c->start_ns;
 }
 
 /* The last request is none of an exchange, as shows at its end. */
 static __always_inline void gp_follow_retract(struct gp_feed *x)
 {
 	struct gp_frame *f = x->f;
-	struct gp_queued *q = &f->queue[(__u8)(f->end - 1) & (GP_QUEUED - 1)];
 
-	if (!gp_frame_waiting(f)) {
-		f->current = 0;
-		gp_turn_set(x->c, GP_PHASE_IDLE);
-	} else if (q->count > 1) {
-		q->count--;
-	} else {
-		f->end--;
+	if (gp_frame_waiting(f)) {
+		gp_frame_unpush(f);
+		return;
 	}
+	f->current = 0;
+	gp_turn_set(x->c, GP_PHASE_IDLE);
 }
 
 static __always_inline void gp_follow_request(struct gp_feed *x, __u8 events, __u32 seq)
@@ -177,7 +178,7 @@ static __always_inline void gp_follow_request(struct gp_feed *x, __u8 events, __
 	if (x->flow->aside)
 		return;
 	if (events & GP_EVENT_BEGIN) {
-		__u64 start_ns = x->now;
+		__u64 start_ns = gp_follow_when(x, seq);
 
 		if (c->role == GP_ROLE_SERVER)
 			start_ns = gp_frame_arrived(f, seq, c->arrive_ns);
@@ -216,9 +217,10 @@ static __always_inline void gp_follow_answer(struct gp_feed *x, __u8 events, __u
 	if (events & GP_EVENT_BEGIN) {
 		f->started = 1;
 		if (c->role == GP_ROLE_SERVER) {
-			gp_answer_far(c, x->now);
+			gp_answer_far(c, gp_follow_when(x, seq));
+			c->last_ns = x->now;
 		} else {
-			c->first_ns = gp_frame_arrived(f, seq, x->now);
+			c->first_ns = gp_follow_arrived(x, seq);
 			gp_turn_set(c, GP_PHASE_ANSWERED);
 		}
 		if (f->opens_stream && !gp_frame_waiting(f))
@@ -244,10 +246,13 @@ static __noinline int gp_follow_message(struct gp_feed *x, __u32 seq)
 
 	x->flow->ending = 0;
 	x->flow->aside = 0;
+	if (!aside && x->requests && gp_frame_waiting(x->f))
+		gp_frame_merge(x->f);
 	if (aside || x->requests || !x->f->current || !x->f->started)
 		return 0;
 	if (c->role == GP_ROLE_CLIENT)
-		last_ns = gp_frame_arrived(x->f, seq - 1, x->now);
+		last_ns = gp_follow_arrived(x, seq - 1);
+	c->look &= ~(GP_LOOK_TENTATIVE | GP_LOOK_LOST); /* a request and its answer made sense */
 	gp_follow_end(x, last_ns, GP_PHASE_IDLE);
 	gp_follow_next(x);
 	return 0;
@@ -315,7 +320,7 @@ static long gp_feed_step(__u32 i, struct gp_feed *x)
 	if (len < GP_LOOK && x->s->source.left) {
 		if (gp_feed_fill(x))
 			return 0;
-		x->s->lost = 1;
+		x->s->lost = GP_LOST_UNSEEN;
 		return 1;
 	}
 	if (!len)
@@ -330,14 +335,19 @@ static long gp_feed_step(__u32 i, struct gp_feed *x)
 	if (n == GP_PARSE_MORE)
 		return 1;
 	if (n < 0) {
-		x->s->lost = 1;
+		x->s->lost = GP_LOST_NONSENSE;
 		return 1;
 	}
 	x->s->at += n;
 	flow->seq += n;
 	events = flow->parser.events;
-	if (events & GP_EVENT_BEGIN)
+	if (events & GP_EVENT_BEGIN) {
 		flow->aside = !!(events & GP_EVENT_ASIDE);
+		if (!flow->aside && x->s->messages++ >= GP_FEED_MESSAGES) {
+			x->s->lost = GP_LOST_UNSEEN;
+			return 1;
+		}
+	}
 	if (events & GP_EVENT_END)
 		flow->ending = 1;
 	if (x->requests)
@@ -356,6 +366,8 @@ static __always_inline void gp_feed_keep(struct gp_feed *x)
 	flow->carried = rest < GP_LOOK ? rest : 0;
 	if (!flow->carried)
 		return;
+	if ((__s32)(flow->seq - x->seq) >= 0)
+		flow->carried_ns = x->now;
 	for (int i = 0; i < GP_LOOK / 8; i++)
 		((__u64 *)flow->carry)[i] = gp_load8(x->s->window + at + i * 8);
 }
@@ -365,11 +377,16 @@ static __always_inline bool gp_follow_idle(const struct gp_conn *c, const struct
 					   const struct sock *sk, const struct tcp_sock *tp)
 {
 	const struct gp_flow *requests = c->role == GP_ROLE_SERVER ? &f->in : &f->out;
+	const struct gp_flow *answers = c->role == GP_ROLE_SERVER ? &f->out : &f->in;
 
 	if (c->protocol == GP_PROTOCOL_REDIS && requests->parser.own[0])
 		return false; /* answers are switched off */
+	if (c->protocol == GP_PROTOCOL_POSTGRESQL &&
+	    ((requests->parser.mark & GP_POSTGRESQL_OPEN) ||
+	     (answers->parser.mark & GP_POSTGRESQL_ANSWERS)))
+		return false; /* several messages are one */
 	return !f->current && gp_flow_between(&f->in) && gp_flow_between(&f->out) &&
-	       (tp->rcv_nxt == f->in.seq || !gp_unread(sk, tp));
+	       !gp_frame_unseen(f, sk, tp);
 }
 
 /*
@@ -389,19 +406,25 @@ static __noinline int gp_follow(struct gp_feed *x, __u32 seq)
 	} else if (seen) { /* it was not: received by splice, sent by more at once */
 		seen = -seen;
 		if (flow->parser.skip < seen || flow->carried) {
+			x->s->lost = GP_LOST_UNSEEN;
 			gp_follow_lost(x);
 			return -1;
 		}
 		flow->parser.skip -= seen;
 		flow->seq += seen;
 	}
+	x->seq = flow->seq + flow->carried;
 	if (x->s->source.left > GP_FEED_BYTES)
 		x->s->source.left = GP_FEED_BYTES;
+	x->s->messages = 0;
 	x->s->at = 0;
 	x->s->len = flow->carried;
 	for (int i = 0; i < GP_LOOK / 8; i++)
 		((__u64 *)x->s->window)[i] = ((__u64 *)flow->carry)[i];
 	bpf_loop(GP_FEED_STEPS, gp_feed_step, x, 0);
+	if (!x->s->lost && !x->s->stream && !flow->parser.skip &&
+	    (x->s->source.left || x->s->len - x->s->at >= GP_LOOK))
+		x->s->lost = GP_LOST_UNSEEN; /* too much for one event */
 	if (x->s->stream) {
 		gp_frame_release(x->c, x->f);
 		return -1;

@@ -37,6 +37,7 @@ static __always_inline struct gp_frame *gp_frame_claim(struct gp_conn *c, __u32 
 			continue;
 		f->arrivals_begin = f->arrivals_end = 0;
 		f->begin = f->end = 0;
+		f->waiting = 0;
 		f->current = f->started = f->opens_stream = 0;
 		gp_flow_begin(&f->in, in);
 		gp_flow_begin(&f->out, out);
@@ -54,19 +55,32 @@ static __always_inline void gp_frame_release(struct gp_conn *c, struct gp_frame 
 	f->taken = 0;
 }
 
+/* Is the flow between messages? */
+static __always_inline bool gp_flow_between(const struct gp_flow *flow)
+{
+	return !flow->parser.state && !flow->parser.skip && !flow->carried && !flow->aside &&
+	       !flow->ending;
+}
+
 /* Requests wait behind the current exchange. */
 static __always_inline bool gp_frame_waiting(const struct gp_frame *f)
 {
 	return f->begin != f->end;
 }
 
+/* An exchange is open. */
+static __always_inline bool gp_frame_busy(const struct gp_frame *f)
+{
+	return f->current;
+}
+
 /*
- * All bytes before `seq` have arrived by now. If there is no room, the oldest bytes that were not
- * looked at yet take the time of those behind them.
+ * All bytes before `seq` have arrived by now. If there is no room, the oldest arrival takes in the
+ * one behind it. Bytes within a long body need none of their own: the last will do.
  */
 static __always_inline void gp_frame_arrival(struct gp_frame *f, __u32 seq, __u64 now)
 {
-	struct gp_arrival *a;
+	struct gp_arrival *a, *last;
 
 	for (int i = 0; i < GP_ARRIVALS && f->arrivals_begin != f->arrivals_end; i++) {
 		a = &f->arrivals[f->arrivals_begin & (GP_ARRIVALS - 1)];
@@ -74,16 +88,25 @@ static __always_inline void gp_frame_arrival(struct gp_frame *f, __u32 seq, __u6
 			break;
 		f->arrivals_begin++;
 	}
+	last = &f->arrivals[(__u8)(f->arrivals_end - 1) & (GP_ARRIVALS - 1)];
+	if (f->arrivals_begin != f->arrivals_end && seq - f->in.seq <= f->in.parser.skip) {
+		last->seq = last->exact = seq;
+		last->ns = now;
+		return;
+	}
 	if ((__u8)(f->arrivals_end - f->arrivals_begin) == GP_ARRIVALS) {
-		f->arrivals_begin++;
-		gp_drop(GP_DROP_PIPELINE);
+		a = &f->arrivals[f->arrivals_begin++ & (GP_ARRIVALS - 1)];
+		last = &f->arrivals[f->arrivals_begin & (GP_ARRIVALS - 1)];
+		last->exact = a->exact;
+		last->ns = a->ns;
 	}
 	a = &f->arrivals[f->arrivals_end++ & (GP_ARRIVALS - 1)];
-	a->seq = seq;
+	a->seq = a->exact = seq;
 	a->ns = now;
 }
 
-/* When the byte at `seq` arrived; `otherwise` if that was not seen. */
+/* When the byte at `seq` arrived, at which a message begins or ends; `otherwise` if that was not
+ * seen. */
 static __always_inline __u64 gp_frame_arrived(const struct gp_frame *f, __u32 seq, __u64 otherwise)
 {
 	__u8 at = f->arrivals_begin;
@@ -91,10 +114,23 @@ static __always_inline __u64 gp_frame_arrived(const struct gp_frame *f, __u32 se
 	for (int i = 0; i < GP_ARRIVALS && at != f->arrivals_end; i++, at++) {
 		const struct gp_arrival *a = &f->arrivals[at & (GP_ARRIVALS - 1)];
 
-		if ((__s32)(a->seq - seq) > 0)
-			return a->ns;
+		if ((__s32)(a->seq - seq) <= 0)
+			continue;
+		if ((__s32)(a->exact - seq) <= 0)
+			gp_drop(GP_DROP_PIPELINE); /* it is that of bytes before it */
+		return a->ns;
 	}
 	return otherwise;
+}
+
+/* Bytes that arrived and that the parser has not seen: what the application has not read yet. */
+static __always_inline __u32 gp_frame_unseen(const struct gp_frame *f, const struct sock *sk,
+					     const struct tcp_sock *tp)
+{
+	__u64 done = bpf_core_enum_value(enum sock_flags, SOCK_DONE);
+	__u32 unseen = tp->rcv_nxt - f->in.seq - f->in.carried;
+
+	return unseen - (unseen && ((sk->__sk_common.skc_flags >> done) & 1));
 }
 
 /* One more request waits. If there is no room, it is taken for one like the last. */
@@ -102,7 +138,9 @@ static __always_inline void gp_frame_push(struct gp_frame *f, __u64 start_ns)
 {
 	struct gp_queued *q;
 
-	if ((__u8)(f->end - f->begin) == GP_QUEUED) {
+	f->waiting++;
+	f->crowded = (__u8)(f->end - f->begin) == GP_QUEUED;
+	if (f->crowded) {
 		q = &f->queue[(__u8)(f->end - 1) & (GP_QUEUED - 1)];
 		q->count++;
 		q->operation = 0;
@@ -115,19 +153,47 @@ static __always_inline void gp_frame_push(struct gp_frame *f, __u64 start_ns)
 	q->operation = 0;
 }
 
-/* What the last request is, is known now: alike ones that came together are one entry. */
+/* The first of those that wait does not any more. */
+static __always_inline void gp_frame_pop(struct gp_frame *f)
+{
+	struct gp_queued *q = &f->queue[f->begin & (GP_QUEUED - 1)];
+
+	f->waiting--;
+	if (q->count > 1)
+		q->count--;
+	else
+		f->begin++;
+}
+
+/* Likewise the last. */
+static __always_inline void gp_frame_unpush(struct gp_frame *f)
+{
+	struct gp_queued *q = &f->queue[(__u8)(f->end - 1) & (GP_QUEUED - 1)];
+
+	f->waiting--;
+	if (q->count > 1)
+		q->count--;
+	else
+		f->end--;
+}
+
+/* What the last request is, is known now. */
 static __always_inline void gp_frame_name(struct gp_frame *f, __u16 operation)
+{
+	if (!f->crowded) /* else it has no place of its own */
+		f->queue[(__u8)(f->end - 1) & (GP_QUEUED - 1)].operation = operation;
+}
+
+/* The last request is whole: alike ones that came together are one entry. */
+static __always_inline void gp_frame_merge(struct gp_frame *f)
 {
 	struct gp_queued *q = &f->queue[(__u8)(f->end - 1) & (GP_QUEUED - 1)];
 	struct gp_queued *before = &f->queue[(__u8)(f->end - 2) & (GP_QUEUED - 1)];
 
-	if (q->count != 1)
-		return; /* it had no room of its own */
-	q->operation = operation;
-	if ((__u8)(f->end - f->begin) < 2 || before->operation != operation ||
+	if (f->crowded || (__u8)(f->end - f->begin) < 2 || before->operation != q->operation ||
 	    before->start_ns != q->start_ns)
 		return;
-	before->count++;
+	before->count += q->count;
 	f->end--;
 }
 

@@ -77,7 +77,15 @@ struct sock {
 	int sk_wmem_queued, sk_sndbuf;
 };
 
+struct inet_connection_sock {
+	struct {
+		__u32 lrcvtime; /* of the last segment with data, in jiffies */
+	} icsk_ack;
+};
+
 struct tcp_sock {
+	struct inet_connection_sock inet_conn;
+	__u32 lsndtime; /* likewise */
 	__u32 rcv_nxt;
 	__u32 copied_seq;
 	__u32 write_seq;

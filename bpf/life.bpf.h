@@ -4,6 +4,7 @@
 #define GP_LIFE_BPF_H
 
 #include "exchange.bpf.h"
+#include "frame.bpf.h"
 
 /* Whether --port asks for this one. */
 static __always_inline bool gp_port_wanted(__u16 port)
@@ -97,6 +98,7 @@ static __always_inline void gp_conn_adopt(struct gp_conn *c, const struct sock *
 {
 	const struct tcp_sock *tp = gp_tcp((struct sock *)sk);
 	__u8 state = sk->__sk_common.skc_state;
+	__s32 heard;
 
 	gp_conn_init(c, sk, server ? GP_ROLE_SERVER : GP_ROLE_CLIENT, 0);
 	c->port = server ? sk->__sk_common.skc_num : bpf_ntohs(sk->__sk_common.skc_dport);
@@ -109,6 +111,12 @@ static __always_inline void gp_conn_adopt(struct gp_conn *c, const struct sock *
 	c->flags = state == BPF_TCP_SYN_SENT ? GP_CONN_CONNECTING : GP_CONN_OPEN;
 	if (!tp)
 		return;
+	/* Who spoke last tells whether it is in the midst of an exchange, which is not counted. */
+	heard = tp->inet_conn.icsk_ack.lrcvtime - tp->lsndtime;
+	if (!heard) /* in the same tick, as all of a young connection */
+		heard = !tp->bytes_sent - !gp_received(sk, tp);
+	if (server ? heard > 0 : heard < 0)
+		c->turn = GP_PHASE_STREAM;
 	c->received = gp_received(sk, tp);
 	c->bytes_in = gp_received(sk, tp);
 	c->bytes_out = tp->bytes_sent - tp->bytes_retrans;
@@ -167,7 +175,16 @@ static __always_inline void gp_conn_established(struct gp_conn *c, struct sock *
 			gp_hist_count_one(r->setup, gp_hist_slot(took));
 		}
 	}
-	if (active || !tp)
+	if (!tp)
+		return;
+	if (active && tp->bytes_sent) { /* with the SYN, which no hook saw */
+		c->start_ns = c->connect_ns;
+		c->write_seq = tp->write_seq - 1;
+		gp_turn_set(c, GP_PHASE_REQUEST);
+		if (gp_protocols)
+			gp_drop(GP_DROP_BYTES_UNSEEN);
+	}
+	if (active)
 		return;
 	c->established_ns = now;
 	received = gp_received(sk, tp);
@@ -217,6 +234,8 @@ static __always_inline void gp_conn_end_exchange(struct gp_conn *c, struct sock 
 		if (unseen) /* bytes that nobody was told of, nor read */
 			gp_exchange_lost(sk, c, bpf_ktime_get_ns());
 		return;
+	case GP_PHASE_STREAM:
+		return;
 	case GP_PHASE_ANSWERED:
 		if (last_ns) {
 			gp_exchange_take(&e, c, last_ns);
@@ -226,8 +245,10 @@ static __always_inline void gp_conn_end_exchange(struct gp_conn *c, struct sock 
 		break;
 	case GP_PHASE_REQUEST:
 		gp_exchange_end_previous(sk, c, turn, GP_PHASE_REQUEST, false);
-		if (c->role == GP_ROLE_SERVER)
+		if (c->role == GP_ROLE_SERVER) {
 			start_ns = c->arrive_ns;
+			c->operation = 0; /* nobody looked at it */
+		}
 		/* A client whose send took nothing has asked nothing. */
 		if (c->role == GP_ROLE_CLIENT && !gp_send_took(c, tp))
 			return;
@@ -236,6 +257,47 @@ static __always_inline void gp_conn_end_exchange(struct gp_conn *c, struct sock 
 		break;
 	}
 	gp_exchange_lost(sk, c, start_ns);
+}
+
+struct gp_waiting {
+	struct gp_conn *c;
+	struct gp_frame *f;
+};
+
+/* The last request that waits will have no answer. */
+static long gp_waiting_lost(__u32 i, struct gp_waiting *w)
+{
+	struct gp_frame *f = w->f;
+	struct gp_exchange e = {
+		.endpoint = w->c->endpoint,
+		.flags = w->c->flags,
+		.protocol = w->c->protocol,
+		.slot = w->c->slot,
+		.status = GP_STATUS_NONE,
+	};
+
+	if (!gp_frame_waiting(f))
+		return 1;
+	e.operation = f->queue[(__u8)(f->end - 1) & (GP_QUEUED - 1)].operation;
+	gp_frame_unpush(f);
+	gp_exchange_abort(&e);
+	return 0;
+}
+
+/* Whatever waited behind the exchange that was open on a followed connection, when that closes. */
+static __always_inline void gp_conn_end_waiting(struct gp_conn *c, const struct sock *sk,
+						const struct tcp_sock *tp)
+{
+	struct gp_waiting w = {.c = c, .f = gp_frame_of(c)};
+
+	if (!w.f)
+		return;
+	/* Bytes that nobody read are one exchange, if they are not the rest of one. */
+	if (c->role == GP_ROLE_SERVER && gp_frame_busy(w.f) && gp_flow_between(&w.f->in) &&
+	    gp_frame_unseen(w.f, sk, tp))
+		gp_frame_push(w.f, 0);
+	bpf_loop(GP_WAITING_MAX, gp_waiting_lost, &w, 0);
+	gp_frame_release(c, w.f);
 }
 
 /*
@@ -275,6 +337,7 @@ static __always_inline void gp_conn_closed(struct gp_conn *c, struct sock *sk)
 	if (!tp || !(c->flags & GP_CONN_OPEN))
 		return;
 	c->flags &= ~GP_CONN_OPEN;
+	gp_conn_end_waiting(c, sk, tp);
 	gp_conn_end_exchange(c, sk, tp);
 	r = gp_endpoint_record(c->endpoint);
 	if (r) {

@@ -74,45 +74,30 @@ static __always_inline void gp_follow_event(struct gp_feed *x, struct gp_flow *f
 	x->requests = requests;
 	x->s->lost = x->s->stream = 0;
 	if (gp_follow(x, seq)) {
-		if (!(x->c->look & GP_LOOK_STREAM) && (x->c->look & GP_LOOK_TENTATIVE))
+		if (x->s->lost == GP_LOST_NONSENSE && (x->c->look & GP_LOOK_TENTATIVE))
 			gp_conn_unnamed(x->sk, x->c);
 		return;
 	}
-	if (gp_follow_idle(x->c, f, x->sk, x->tp)) {
-		if (gp_phase(x->c->turn) != GP_PHASE_IDLE)
-			gp_turn_set(x->c, GP_PHASE_IDLE);
+	if (!f->current && gp_phase(x->c->turn) != GP_PHASE_IDLE) {
+		gp_turn_set(x->c, GP_PHASE_IDLE); /* what was read or sent was no exchange's */
+		gp_follow_unread(x);
+	}
+	if (gp_follow_idle(x->c, f, x->sk, x->tp))
 		gp_frame_release(x->c, f);
-	}
-}
-
-/* Is the window, which holds all of a segment, one whole request and no more? */
-static __always_inline bool gp_look_plain(struct gp_conn *c, const __u8 *window, __u32 len)
-{
-	struct gp_parser p = {};
-
-	if (gp_recognises(GP_PROTOCOL_HTTP) && c->protocol == GP_PROTOCOL_HTTP) {
-		if (!gp_http_plain(window, len, &p))
-			return false;
-	} else if (gp_recognises(GP_PROTOCOL_REDIS) && c->protocol == GP_PROTOCOL_REDIS) {
-		if (!gp_redis_plain(window, len, &p))
-			return false;
-	} else {
-		return false;
-	}
-	c->operation = p.operation;
-	return true;
 }
 
 /*
  * The first look at a request: its first bytes are in the window, all of them if `whole`. True if
  * there is no more to do about it.
  */
-static __always_inline bool gp_look_request(struct sock *sk, struct gp_conn *c, __u8 *window,
-					    __u32 len, bool whole)
+static __always_inline bool gp_look_request(struct sock *sk, struct gp_conn *c,
+					    struct gp_scratch *s, __u32 len, bool whole)
 {
+	int plain;
+
 	if (!c->protocol) {
 		c->protocol =
-			gp_recognise((struct gp_bytes *)window, len < GP_LOOK ? len : GP_LOOK);
+			gp_recognise((struct gp_bytes *)s->window, len < GP_LOOK ? len : GP_LOOK);
 		if (!c->protocol) {
 			if (++c->operation >= GP_LOOK_TRIES)
 				gp_conn_unnamed(sk, c);
@@ -122,52 +107,105 @@ static __always_inline bool gp_look_request(struct sock *sk, struct gp_conn *c, 
 		gp_conn_named(sk, c);
 	}
 	c->operation = c->status = 0;
-	if (!whole || (c->look & GP_LOOK_OVERLAPS) || !gp_look_plain(c, window, len))
+	if (!whole || (c->look & GP_LOOK_OVERLAPS))
 		return false;
+	plain = gp_plain(s, len, c->protocol);
+	if (plain < 0)
+		return false;
+	c->operation = plain;
 	c->look |= GP_LOOK_WHOLE;
 	return true;
 }
 
-/* What the beginning of an answer tells: its status; 0: `other`, -1: it is none, 1xx: no answer. */
-static __always_inline int gp_look_status(const struct gp_conn *c, __u8 *at, __u32 len)
+#define GP_STATUS_ASIDE -1 /* it is no answer yet: 1xx, a push, or less than tells */
+#define GP_STATUS_LOST -2  /* it makes no sense */
+
+static __always_inline int gp_look_http(const __u8 *at, __u32 len)
+{
+	int status = gp_http_plain_status(at, len);
+
+	if (!status && len < 12 &&
+	    !gp_low_bytes(gp_load8(at) ^ GP_WORD8("HTTP/1."), len < 7 ? len : 7))
+		return GP_STATUS_ASIDE;
+	if (!status)
+		return GP_STATUS_LOST;
+	return status < 200 && status != 101 ? GP_STATUS_ASIDE : status;
+}
+
+static __always_inline int gp_look_redis(__u8 *at, __u32 len)
 {
 	struct gp_parser p = {};
+	int n;
 
+	if (at[0] != '-' && at[0] != '!' && at[0] != '>' && at[0] != '|' &&
+	    gp_redis_answers(at, len))
+		return GP_REDIS_STATUS_OK;
+	n = gp_step_answer(&p, (struct gp_bytes *)at, len, GP_PROTOCOL_REDIS);
+	if (n < 0)
+		return GP_STATUS_LOST;
+	return n == GP_PARSE_MORE || p.events & GP_EVENT_ASIDE ? GP_STATUS_ASIDE : p.status;
+}
+
+/* What the beginning of an answer tells: its status, 0: `other`; or GP_STATUS_ASIDE or _LOST. */
+static __always_inline int gp_look_status(const struct gp_conn *c, __u8 *at, __u32 len)
+{
 	if (gp_recognises(GP_PROTOCOL_HTTP) && c->protocol == GP_PROTOCOL_HTTP)
-		return gp_http_plain_status(at, len) ?: -1;
+		return gp_look_http(at, len);
 	if (gp_recognises(GP_PROTOCOL_REDIS) && c->protocol == GP_PROTOCOL_REDIS)
-		return gp_step_answer(&p, (struct gp_bytes *)at, len, GP_PROTOCOL_REDIS) < 0
-			       ? -1
-			       : p.status;
-	return -1;
+		return gp_look_redis(at, len);
+	return GP_STATUS_LOST;
 }
 
 /*
- * A look at the beginning of the answer to a request that was seen whole. False if it is not the
- * answer yet (1xx).
+ * A look at the beginning of the answer, the `n` bytes at `at`, to a request that was seen whole.
+ * False if it is not the answer yet.
  */
-static __noinline int gp_look_answer(struct sock *sk, struct gp_conn *c, struct gp_scratch *s,
-				     struct sk_buff *skb)
+static __always_inline bool gp_look_answer(struct sock *sk, struct gp_conn *c, __u8 *at, int n)
 {
-	int n = gp_source_read(&s->source, skb, s->window, GP_LOOK), status = -1;
+	int status = GP_STATUS_LOST;
 
 	if (n > 0)
-		status = gp_look_status(c, s->window, n);
-	if (c->protocol == GP_PROTOCOL_HTTP && status >= 100 && status < 200 && status != 101)
-		return 0;
+		status = gp_look_status(c, at, n);
+	if (status == GP_STATUS_ASIDE)
+		return false;
 	c->look |= GP_LOOK_ANSWERED;
-	if (status < 0) {
-		if (c->look & GP_LOOK_TENTATIVE)
-			return gp_conn_unnamed(sk, c) + 1;
+	if (status == GP_STATUS_LOST) {
+		if (c->look & GP_LOOK_TENTATIVE) {
+			gp_conn_unnamed(sk, c);
+			return true;
+		}
 		c->look |= GP_LOOK_LOST;
 		gp_drop(GP_DROP_BYTES_UNSEEN);
-		return 1;
+		return true;
 	}
 	c->status = status;
 	c->look &= ~(GP_LOOK_TENTATIVE | GP_LOOK_LOST);
 	if (c->protocol == GP_PROTOCOL_HTTP && status == 101)
 		c->look |= GP_LOOK_STREAM;
-	return 1;
+	return true;
+}
+
+/* A request was read unseen: what it asked for and what came of it is not known. */
+static __always_inline void gp_look_missed(struct gp_conn *c)
+{
+	if (!gp_looks(c) || !c->protocol)
+		return;
+	c->operation = c->status = 0;
+	c->look &= ~GP_LOOK_WHOLE;
+	gp_drop(GP_DROP_BYTES_UNSEEN);
+}
+
+/* The answer that has begun makes a stream of the connection: what asked for it ends there. */
+static __noinline int gp_look_stream(struct sock *sk, struct gp_conn *c)
+{
+	struct gp_endpoint_record *r = gp_endpoint_record(c->endpoint);
+	struct gp_exchange e = {};
+
+	if (r)
+		gp_add(&r->streams, 1);
+	gp_exchange_take(&e, c, c->first_ns);
+	gp_exchange_end(sk, c, c->turn, GP_PHASE_STREAM, &e, false);
+	return 0;
 }
 
 #endif

@@ -77,6 +77,7 @@ enum gp_phase {
 	GP_PHASE_REQUEST,  /* server: bytes arrived, none read; client: bytes sent */
 	GP_PHASE_READ,	   /* server: the application read some of them */
 	GP_PHASE_ANSWERED, /* the response has begun */
+	GP_PHASE_STREAM, /* bytes only: no exchanges; or up to the end of one older than goldpan */
 };
 
 #define GP_TURN_PHASE 0x0f
@@ -156,12 +157,13 @@ struct gp_queued {
 /* When the bytes before `seq` had arrived. */
 struct gp_arrival {
 	__u32 seq;
-	__u32 reserved;
+	__u32 exact; /* of those between this and `seq` the time is too early */
 	__u64 ns;
 };
 
 #define GP_ARRIVALS 8 /* powers of two */
 #define GP_QUEUED 64
+#define GP_WAITING_MAX 65536 /* ended at once when their connection is gone */
 
 /* One direction of a connection that is followed. */
 struct gp_flow {
@@ -171,6 +173,7 @@ struct gp_flow {
 	__u8 ending;  /* the message ends where the parser's `skip` does */
 	__u8 aside;   /* the message is none of an exchange */
 	__u8 reserved;
+	__u64 carried_ns; /* when the first of these was sent or read */
 	__u8 carry[GP_LOOK];
 };
 
@@ -186,7 +189,8 @@ struct gp_frame {
 	__u8 current;			   /* an exchange is open: that of gp_conn */
 	__u8 started;			   /* and its answer has begun */
 	__u8 opens_stream;		   /* the last request makes a stream of the connection */
-	__u8 reserved[5];
+	__u8 crowded;			   /* the last request has no place in `queue` of its own */
+	__u32 waiting;			   /* requests in `queue` */
 	struct gp_flow in, out;
 	struct gp_arrival arrivals[GP_ARRIVALS];
 	struct gp_queued queue[GP_QUEUED];

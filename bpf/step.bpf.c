@@ -31,6 +31,20 @@ __noinline int gp_postgresql_answer_step(struct gp_parser *p, struct gp_bytes *b
 	return p && bytes ? gp_postgresql_response(p, bytes->at, len) : GP_PARSE_LOST;
 }
 
+int gp_plain(struct gp_scratch *s, __u32 len, __u32 protocol)
+{
+	struct gp_parser p = {};
+	bool plain = false;
+
+	if (!s)
+		return -1;
+	if (recognises(protocol, GP_PROTOCOL_HTTP))
+		plain = gp_http_plain(s->window, len, &p);
+	else if (recognises(protocol, GP_PROTOCOL_REDIS))
+		plain = gp_redis_plain(s->window, len, &p);
+	return plain ? p.operation : -1;
+}
+
 int gp_step_request(struct gp_parser *p, struct gp_bytes *bytes, __u32 len, __u32 protocol)
 {
 	if (!p || !bytes)

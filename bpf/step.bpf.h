@@ -16,6 +16,45 @@ struct gp_bytes {
 	__u8 beyond[256];
 };
 
+#define GP_WINDOW 1024
+#define GP_WINDOW_MARGIN 32 /* readable before it */
+
+/* Why a connection falls out of step. */
+enum gp_lost { GP_LOST_NOT, GP_LOST_NONSENSE, GP_LOST_UNSEEN };
+
+/* Where bytes come from: an skb, or the buffers of a send. */
+struct gp_source {
+	__u32 offset; /* in the skb */
+	__u32 left;   /* bytes in all */
+	__u64 base;   /* of the present buffer, and how much of it is left */
+	__u64 base_left;
+	__u64 vec; /* those behind it (struct iovec in the kernel), and how many */
+	__u32 vecs;
+	__u32 unreadable; /* pages of files */
+};
+
+/*
+ * One for each CPU, for the programs of the receive and send hooks, which do not interrupt each
+ * other. What changes while bytes go through a parser is here, not on the stack: of values there
+ * the verifier would follow each, round by round.
+ */
+struct gp_scratch {
+	struct gp_source source;
+	__u32 at, len;	/* in the window: what was not taken yet */
+	__u32 lost;	/* enum gp_lost */
+	__u32 messages; /* of this event, so far */
+	__u32 stream;	/* no exchanges from here on */
+	__u8 margin[GP_WINDOW_MARGIN];
+	__u8 window[GP_WINDOW + GP_LOOK];
+	__u8 beyond[256]; /* what the verifier cannot see to be out of reach */
+};
+
+/*
+ * The operation of the request that the first `len` bytes of the window are, if they are one whole
+ * request and no more; else -1.
+ */
+int gp_plain(struct gp_scratch *s, __u32 len, __u32 protocol);
+
 /* A step of the parser of a protocol, as gp_parser.h says. */
 int gp_step_request(struct gp_parser *p, struct gp_bytes *bytes, __u32 len, __u32 protocol);
 int gp_step_answer(struct gp_parser *p, struct gp_bytes *bytes, __u32 len, __u32 protocol);

@@ -63,6 +63,8 @@ static __always_inline int gp_readable_server(struct sock *sk, struct gp_conn *c
 		}
 		marks |= GP_TURN_SETTLED;
 		break;
+	case GP_PHASE_STREAM:
+		return 0;
 	default:
 		f = gp_frame_of(c);
 		if (!f)
@@ -96,8 +98,11 @@ static __always_inline int gp_readable_client(struct gp_conn *c, const struct tc
 			gp_work_reply(c, now);
 		return 0;
 	case GP_PHASE_ANSWERED:
-		if (!f)
-			c->last_ns = bpf_ktime_get_ns();
+		c->last_ns = bpf_ktime_get_ns();
+		return 0;
+	case GP_PHASE_STREAM:
+		if (!(c->look & GP_LOOK_STREAM)) /* as in gp_sending_server */
+			gp_turn_set(c, GP_PHASE_IDLE);
 		return 0;
 	default:
 		return 0;
@@ -124,30 +129,49 @@ static __always_inline int gp_readable(struct sock *sk, struct gp_conn *c,
 
 /* Follows what the application is about to receive. */
 static __always_inline void gp_receiving_followed(struct sock *sk, struct gp_conn *c,
-						  const struct tcp_sock *tp, struct gp_frame *f,
-						  struct sk_buff *skb, __u64 now)
+						  const struct tcp_sock *tp, struct sk_buff *skb,
+						  __u32 len)
 {
-	struct gp_feed x = {.sk = sk, .tp = tp, .c = c, .f = f, .skb = skb, .now = now};
+	struct gp_feed x = {.sk = sk, .tp = tp, .c = c, .skb = skb, .now = bpf_ktime_get_ns()};
+	__u32 seq = gp_skb_seq(skb), taken = tp->copied_seq - seq + len;
 
+	x.f = gp_frame_of(c);
 	x.s = gp_scratch_get();
-	if (x.s && gp_source_skb(&x.s->source, skb, gp_skb_seq(skb)))
-		gp_follow_event(&x, &f->in, c->role == GP_ROLE_SERVER, gp_skb_seq(skb));
+	if (!x.f || !x.s || !gp_source_skb(&x.s->source, skb, seq))
+		return;
+	if (taken < x.s->source.left) /* what lies behind may never be read */
+		x.s->source.left = taken;
+	gp_follow_event(&x, &x.f->in, c->role == GP_ROLE_SERVER, seq);
 }
 
-/* The beginning of an answer is about to be received. */
-static __always_inline void gp_receiving_answer(struct sock *sk, struct gp_conn *c,
+/* The beginning of an answer is about to be received. Whether it has to be followed. */
+static __always_inline bool gp_receiving_answer(struct sock *sk, struct gp_conn *c,
 						const struct tcp_sock *tp, struct sk_buff *skb)
 {
+	__u32 offset = tp->copied_seq - gp_skb_seq(skb);
 	struct gp_scratch *s = gp_scratch_get();
+	struct gp_frame *f;
 
-	if (s && gp_source_skb(&s->source, skb, tp->copied_seq) && !gp_look_answer(sk, c, s, skb))
-		gp_turn_set(c, GP_PHASE_REQUEST);
+	if (!s || offset >= skb->len)
+		return false;
+	if (gp_look_answer(sk, c, s->window, gp_peek_skb(skb, offset, s->window, GP_LOOK))) {
+		if (c->look & GP_LOOK_STREAM)
+			gp_look_stream(sk, c);
+		return false;
+	}
+	gp_turn_set(c, GP_PHASE_REQUEST); /* what goes before the answer is followed */
+	f = gp_frame_begin(c, tp->copied_seq, tp->write_seq, true);
+	if (!f)
+		return false;
+	f->current = 1;
+	gp_frame_arrival(f, tp->rcv_nxt, c->last_ns);
+	return true;
 }
 
-static __always_inline int gp_receiving_client(struct sock *sk, struct gp_conn *c,
-					       const struct tcp_sock *tp, struct sk_buff *skb)
+/* As a client. Whether what is received has to be followed. */
+static __always_inline bool gp_receiving_client(struct sock *sk, struct gp_conn *c,
+						const struct tcp_sock *tp, struct sk_buff *skb)
 {
-	struct gp_frame *f = gp_frame_of(c);
 	struct gp_current *cur;
 	struct gp_thread *t;
 
@@ -162,51 +186,48 @@ static __always_inline int gp_receiving_client(struct sock *sk, struct gp_conn *
 		    cur->id != c->caller) /* else it never turned to another */
 			gp_work_resume(t, c, bpf_ktime_get_ns());
 	}
-	if (f)
-		gp_receiving_followed(sk, c, tp, f, skb, bpf_ktime_get_ns());
-	else if ((c->look & (GP_LOOK_WHOLE | GP_LOOK_ANSWERED)) == GP_LOOK_WHOLE && gp_looks(c))
-		gp_receiving_answer(sk, c, tp, skb);
-	return 0;
+	if (c->frame)
+		return true;
+	return (c->look & (GP_LOOK_WHOLE | GP_LOOK_ANSWERED)) == GP_LOOK_WHOLE && gp_looks(c) &&
+	       gp_receiving_answer(sk, c, tp, skb);
 }
 
-/* The application is about to receive the first bytes of a request. */
-static __always_inline void gp_receiving_request(struct sock *sk, struct gp_conn *c,
+/* The application is about to receive the first bytes of a request. Whether to follow them. */
+static __always_inline bool gp_receiving_request(struct sock *sk, struct gp_conn *c,
 						 const struct tcp_sock *tp, struct sk_buff *skb)
 {
-	__u32 seq = tp->copied_seq;
+	__u32 seq = tp->copied_seq, offset = seq - gp_skb_seq(skb);
 	struct gp_scratch *s;
 	struct gp_frame *f;
 	int n;
 
 	c->look &= ~(GP_LOOK_WHOLE | GP_LOOK_ANSWERED);
 	s = gp_scratch_get();
-	if (!s || !gp_source_skb(&s->source, skb, seq))
-		return;
-	n = gp_source_read(&s->source, skb, s->window, GP_PLAIN);
-	if (n <= 0 || gp_look_request(sk, c, s->window, n, !s->source.left && !c->frame))
-		return;
-	f = gp_frame_of(c);
-	if (!f) {
-		f = gp_frame_begin(c, seq, tp->write_seq, s->window[0]);
-		if (!f)
-			return;
-		gp_frame_arrival(f, tp->rcv_nxt, c->arrive_ns);
+	if (!s || offset >= skb->len)
+		return false;
+	n = gp_peek_skb(skb, offset, s->window, GP_PLAIN);
+	if (n <= 0 || gp_look_request(sk, c, s, n, (__u32)n == skb->len - offset && !c->frame)) {
+		f = gp_frame_of(c);
+		if (f) /* begun when more arrived, but there is nothing to follow */
+			gp_frame_release(c, f);
+		return false;
 	}
-	gp_receiving_followed(sk, c, tp, f, skb, c->read_ns);
+	if (c->frame)
+		return true;
+	f = gp_frame_begin(c, seq, tp->write_seq, s->window[0]);
+	if (f)
+		gp_frame_arrival(f, tp->rcv_nxt, c->arrive_ns);
+	return f;
 }
 
-/* The application is about to receive bytes. */
-static __always_inline int gp_receiving(struct sock *sk, struct gp_conn *c,
-					const struct tcp_sock *tp, struct sk_buff *skb)
+/* As a server. Whether what is received has to be followed. */
+static __always_inline bool gp_receiving_server(struct sock *sk, struct gp_conn *c,
+						const struct tcp_sock *tp, struct sk_buff *skb)
 {
 	enum gp_phase phase;
 	__u32 received;
 	__u64 now;
 
-	if (c->flags & (GP_CONN_LISTENER | GP_CONN_IGNORED))
-		return 0;
-	if (c->role == GP_ROLE_CLIENT)
-		return gp_receiving_client(sk, c, tp, skb);
 	phase = gp_phase(c->turn);
 	if (phase == GP_PHASE_IDLE || phase == GP_PHASE_ANSWERED) {
 		received = gp_received(sk, tp);
@@ -217,29 +238,34 @@ static __always_inline int gp_receiving(struct sock *sk, struct gp_conn *c,
 			c->received += received;
 			gp_readable_server(sk, c, tp, received);
 		} else if (!c->frame) {
-			return 0;
+			return false;
 		}
 	}
 	if (phase == GP_PHASE_READ && tp->copied_seq == c->copied_seq && !c->frame) {
 		/* What was taken for the read took nothing: it was a look (MSG_PEEK). */
 		c->read_ns = bpf_ktime_get_ns();
 		gp_stage_read(c, gp_conn_own(sk, c), c->read_ns);
-		return 0;
+		return false;
 	}
-	if (gp_phase(c->turn) == GP_PHASE_REQUEST) {
-		now = bpf_ktime_get_ns();
-		if (c->established_ns && !(c->flags & GP_CONN_OWNED))
-			gp_accepted(c, now);
-		gp_begin(sk, c, now);
-		gp_stage_read(c, gp_conn_own(sk, c), now);
-		if (gp_looks(c))
-			gp_receiving_request(sk, c, tp, skb);
-	} else if (c->frame) {
-		struct gp_frame *f = gp_frame_of(c);
+	if (gp_phase(c->turn) != GP_PHASE_REQUEST)
+		return c->frame;
+	now = bpf_ktime_get_ns();
+	if (c->established_ns && !(c->flags & GP_CONN_OWNED))
+		gp_accepted(c, now);
+	gp_begin(sk, c, now);
+	gp_stage_read(c, gp_conn_own(sk, c), now);
+	return gp_looks(c) && gp_receiving_request(sk, c, tp, skb);
+}
 
-		if (f)
-			gp_receiving_followed(sk, c, tp, f, skb, bpf_ktime_get_ns());
-	}
+/* The application is about to receive `len` bytes of an skb. */
+static __always_inline int gp_receiving(struct sock *sk, struct gp_conn *c,
+					const struct tcp_sock *tp, struct sk_buff *skb, __u32 len)
+{
+	if (c->flags & (GP_CONN_LISTENER | GP_CONN_IGNORED))
+		return 0;
+	if (c->role == GP_ROLE_CLIENT ? gp_receiving_client(sk, c, tp, skb)
+				      : gp_receiving_server(sk, c, tp, skb))
+		gp_receiving_followed(sk, c, tp, skb, len);
 	return 0;
 }
 
@@ -253,135 +279,160 @@ static __always_inline bool gp_sending_answer(struct sock *sk, struct gp_conn *c
 	if ((c->look & (GP_LOOK_WHOLE | GP_LOOK_ANSWERED)) != GP_LOOK_WHOLE || !gp_looks(c))
 		return true;
 	s = gp_scratch_get();
-	return !s || !gp_source_msg(&s->source, msg) || gp_look_answer(sk, c, s, NULL);
+	return !s || gp_look_answer(sk, c, s->window, gp_peek_msg(msg, s->window, GP_LOOK));
 }
 
-static __always_inline int gp_sending_followed(struct sock *sk, struct gp_conn *c,
-					       const struct tcp_sock *tp, struct gp_frame *f,
-					       struct msghdr *msg)
+/* Follows what the application is about to send. */
+static __always_inline void gp_sending_followed(struct sock *sk, struct gp_conn *c,
+						const struct tcp_sock *tp, struct msghdr *msg)
 {
-	struct gp_feed x = {.sk = sk, .tp = tp, .c = c, .f = f, .now = bpf_ktime_get_ns()};
+	struct gp_feed x = {.sk = sk, .tp = tp, .c = c, .now = bpf_ktime_get_ns()};
 
-	if (sk->sk_wmem_queued >= sk->sk_sndbuf)
-		return 0; /* it is not going to take any now */
-	c->write_seq = tp->write_seq;
-	if (f->started && c->role == GP_ROLE_SERVER)
-		c->last_ns = x.now;
+	x.f = gp_frame_of(c);
 	x.s = gp_scratch_get();
-	if (x.s && gp_source_msg(&x.s->source, msg))
-		gp_follow_event(&x, &f->out, c->role == GP_ROLE_CLIENT, tp->write_seq);
-	return 0;
+	if (!x.f || !x.s)
+		return;
+	c->write_seq = tp->write_seq;
+	if (x.f->started && c->role == GP_ROLE_SERVER)
+		c->last_ns = x.now;
+	if (gp_source_msg(&x.s->source, msg))
+		gp_follow_event(&x, &x.f->out, c->role == GP_ROLE_CLIENT, tp->write_seq);
 }
 
-static __always_inline int gp_sending_server(struct sock *sk, struct gp_conn *c,
-					     const struct tcp_sock *tp, struct msghdr *msg)
+/* As a server. Whether what is sent has to be followed. */
+static __always_inline bool gp_sending_server(struct sock *sk, struct gp_conn *c,
+					      const struct tcp_sock *tp, struct msghdr *msg)
 {
-	struct gp_frame *f = gp_frame_of(c);
 	__u64 turn = c->turn;
+	struct gp_frame *f;
 
-	if (f)
-		return gp_sending_followed(sk, c, tp, f, msg);
 	switch (gp_phase(turn)) {
 	case GP_PHASE_READ:
-		if (!gp_sending_answer(sk, c, msg))
-			return 0;
+		if (!gp_sending_answer(sk, c, msg)) { /* what goes before it is followed */
+			f = gp_frame_begin(c, tp->rcv_nxt, tp->write_seq, true);
+			if (f)
+				f->current = 1;
+			return f;
+		}
 		c->write_seq = tp->write_seq;
 		gp_answer(c, bpf_ktime_get_ns());
-		return 0;
+		if (c->look & GP_LOOK_STREAM)
+			gp_look_stream(sk, c);
+		return false;
 	case GP_PHASE_ANSWERED:
 		if (gp_send_took(c, tp)) {
 			c->settled_ns = c->last_ns;
 			c->write_seq = tp->write_seq;
 		} else if (!c->settled_ns) { /* nothing was taken yet: the response begins now */
 			c->first_ns = c->last_ns = bpf_ktime_get_ns();
-			return 0;
+			return false;
 		}
 		c->last_ns = bpf_ktime_get_ns();
-		return 0;
+		return false;
 	case GP_PHASE_REQUEST:
 		/* Read in a way no hook sees (splice, MSG_TRUNC), or still unread: then this send
 		 * belongs to what went before. */
 		if (tp->copied_seq != c->copied_seq) {
 			gp_begin(sk, c, 0);
+			gp_look_missed(c);
 			gp_conn_own(sk, c);
 			c->write_seq = tp->write_seq;
 			gp_answer(c, bpf_ktime_get_ns());
 		}
-		return 0;
+		return false;
+	case GP_PHASE_STREAM:
+		if (!(c->look & GP_LOOK_STREAM)) /* the answer to what is older than goldpan */
+			gp_turn_set(c, GP_PHASE_IDLE);
+		return false;
 	default: /* the server speaks first */
 		if (!(c->flags & GP_CONN_OWNED))
 			gp_conn_own(sk, c);
-		return 0;
+		return false;
 	}
 }
 
-/* A client's request begins to be sent: a look at it. */
-static __always_inline void gp_sending_request(struct sock *sk, struct gp_conn *c,
+/* A client's request begins to be sent: a look at it. Whether it has to be followed. */
+static __always_inline bool gp_sending_request(struct sock *sk, struct gp_conn *c,
 					       const struct tcp_sock *tp, struct msghdr *msg)
 {
 	struct gp_scratch *s;
-	struct gp_frame *f;
 	int n;
 
 	c->look &= ~(GP_LOOK_WHOLE | GP_LOOK_ANSWERED);
 	s = gp_scratch_get();
-	if (!s || !gp_source_msg(&s->source, msg))
-		return;
-	n = gp_source_read(&s->source, NULL, s->window, GP_PLAIN);
+	if (!s)
+		return false;
+	n = gp_peek_msg(msg, s->window, GP_PLAIN);
+	if (n >= 0 && n < GP_LOOK && (__u64)n < msg->msg_iter.count)
+		n = gp_gather_msg(s, msg);
 	c->copied_seq = tp->write_seq + n;
-	if (n <= 0 || gp_look_request(sk, c, s->window, n, !s->source.left))
-		return;
-	f = gp_frame_begin(c, tp->rcv_nxt, tp->write_seq, s->window[0]);
-	if (f)
-		gp_sending_followed(sk, c, tp, f, msg);
+	if (n <= 0 || gp_look_request(sk, c, s, n, (__u64)n == msg->msg_iter.count))
+		return false;
+	return gp_frame_begin(c, tp->rcv_nxt, tp->write_seq, s->window[0]);
 }
 
-static __always_inline int gp_sending_client(struct sock *sk, struct gp_conn *c,
-					     const struct tcp_sock *tp, struct msghdr *msg)
+/* As a client. Whether what is sent has to be followed. */
+static __always_inline bool gp_sending_client(struct sock *sk, struct gp_conn *c,
+					      const struct tcp_sock *tp, struct msghdr *msg)
 {
-	struct gp_frame *f = gp_frame_of(c);
 	__u64 turn = c->turn, now;
 	struct gp_exchange e;
+	struct gp_frame *f;
 
-	if (f)
-		return gp_sending_followed(sk, c, tp, f, msg);
 	switch (gp_phase(turn)) {
 	case GP_PHASE_REQUEST:
 		if (!gp_send_took(c, tp)) {
 			c->start_ns = bpf_ktime_get_ns();
-			return 0;
+			return false;
 		}
 		if (!(c->look & GP_LOOK_WHOLE) || !gp_looks(c) ||
 		    (__s32)(c->copied_seq - tp->write_seq) > 0)
-			return 0; /* more of the same request */
+			return false; /* more of the same request */
 		f = gp_frame_begin(c, tp->rcv_nxt, tp->write_seq, true);
-		if (!f)
-			return 0;
-		f->current = 1;
-		return gp_sending_followed(sk, c, tp, f, msg);
+		if (f)
+			f->current = 1;
+		return f;
 	case GP_PHASE_ANSWERED:
+		if ((c->look & (GP_LOOK_WHOLE | GP_LOOK_ANSWERED)) == GP_LOOK_WHOLE &&
+		    gp_looks(c) && tp->rcv_nxt != tp->copied_seq) { /* its answer lies unread */
+			f = gp_frame_begin(c, tp->copied_seq, tp->write_seq, true);
+			if (f) {
+				f->current = 1;
+				gp_frame_arrival(f, tp->rcv_nxt, c->last_ns);
+				return true;
+			}
+		}
 		now = bpf_ktime_get_ns();
 		gp_exchange_take(&e, c, c->last_ns);
 		gp_exchange_end(sk, c, turn, GP_PHASE_REQUEST, &e, false);
 		break;
+	case GP_PHASE_STREAM:
+		return false;
 	default:
 		now = bpf_ktime_get_ns();
 	}
 	gp_ask(sk, c, tp, now);
-	if (gp_looks(c))
-		gp_sending_request(sk, c, tp, msg);
-	return 0;
+	return gp_looks(c) && gp_sending_request(sk, c, tp, msg);
 }
 
 /* A send begins, or goes on with a further skb. */
 static __always_inline int gp_sending(struct sock *sk, struct gp_conn *c, const struct tcp_sock *tp,
-				      struct msghdr *msg)
+				      struct msghdr *msg, bool has_room)
 {
 	if (c->flags & (GP_CONN_LISTENER | GP_CONN_IGNORED))
 		return 0;
-	if (c->role == GP_ROLE_CLIENT)
-		return gp_sending_client(sk, c, tp, msg);
-	return gp_sending_server(sk, c, tp, msg);
+	if (!has_room)
+		return 0; /* it is followed, and not going to take any now */
+	if (!c->frame && !(c->role == GP_ROLE_CLIENT ? gp_sending_client(sk, c, tp, msg)
+						     : gp_sending_server(sk, c, tp, msg)))
+		return 0;
+	gp_sending_followed(sk, c, tp, msg);
+	if (c->role == GP_ROLE_CLIENT && !c->frame && (c->look & GP_LOOK_LOST) &&
+	    gp_phase(c->turn) == GP_PHASE_IDLE) { /* just out of step: by turns it is a request */
+		c->start_ns = bpf_ktime_get_ns();
+		gp_turn_set(c, GP_PHASE_REQUEST);
+	}
+	return 0;
 }
 
 #endif

@@ -143,7 +143,8 @@ static __always_inline int gp_http_response(struct gp_parser *p, const __u8 *at,
 /*
  * The cheap look at a segment of `len` bytes, of which `bytes` has the first 512: true if it is
  * one whole request and nothing else, of a method that is taken to have no body, so that no step is
- * needed. `p->operation` is then set, and nothing else. What a step would call LOST may pass.
+ * needed; but not one that asks for server-sent events, whose answer's head has to be looked at.
+ * `p->operation` is then set, and nothing else. What a step would call LOST may pass.
  */
 #define GP_HTTP_PLAIN 512
 
@@ -154,6 +155,17 @@ static __always_inline __u64 gp_http_empty_lines(const __u8 *at)
 
 	return end & (gp_mark_bytes(before, '\n') |
 		      (gp_mark_bytes(before, '\r') & gp_mark_bytes(gp_load8(at - 2), '\n')));
+}
+
+/* Does a line begin behind the line feed in the eight bytes at `i` that asks for a stream? */
+static __always_inline bool gp_http_asks_for_events(const __u8 *bytes, __u32 i)
+{
+	__u32 next = i + gp_up_to(gp_mark_bytes(gp_load8(bytes + i), '\n'));
+
+	if (next > GP_HTTP_PLAIN - 16)
+		return false;
+	return (gp_load8(bytes + next) | GP_LOWER8) == GP_WORD8("accept: ") &&
+	       (gp_load8(bytes + next + 8) | GP_LOWER8) == GP_WORD8("text/eve");
 }
 
 static __always_inline bool gp_http_plain(const __u8 *bytes, __u32 len, struct gp_parser *p)
@@ -174,8 +186,11 @@ static __always_inline bool gp_http_plain(const __u8 *bytes, __u32 len, struct g
 		if (!(((gp_load8(bytes + i) ^ ones * '\n') - ones) & high))
 			continue;
 		end = gp_http_empty_lines(bytes + i);
-		if (!end)
+		if (!end) {
+			if (gp_http_asks_for_events(bytes, i))
+				return false;
 			continue;
+		}
 		p->operation = operation;
 		return i + gp_up_to(end) == len;
 	}

@@ -357,6 +357,7 @@ static void test_the_cheap_look(void **state)
 		"TRACE / HTTP/1.1\r\nA: \xe4\xf6\xfc\x8a\r\n\n",
 	};
 	static const char *const not_plain[] = {
+		"GET / HTTP/1.1\r\nHost: a\r\naccept: Text/Event-Stream\r\n\r\n",
 		"",
 		"GET / HTTP/1.1\r\n",
 		GET "G",
