@@ -32,7 +32,8 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuz
 SERVERS := $(patsubst tests/servers/%.c,$(B)/tests/servers/%,$(wildcard tests/servers/*.c))
 # Where there is no Go, the tests that need it say so.
 GO := $(shell command -v go)
-SERVERS += $(if $(GO),$(patsubst tests/servers/%.go,$(B)/tests/servers/%,$(wildcard tests/servers/*.go)))
+SERVERS += $(if $(GO),$(patsubst tests/servers/%.go,$(B)/tests/servers/%, \
+	$(wildcard tests/servers/*.go)))
 # What unit tests may use: everything that needs neither the kernel's maps nor privileges.
 PURE := arena cgroup_figures cgroup_stats config culprit drain events export_json export_table \
 	format hierarchy hist host_stats json_endpoint json_event json_operation json_record \

@@ -13,7 +13,7 @@ from goldpan_test.harness import GOLDPAN, wait_until  # noqa: E402
 from goldpan_test.known import KnownCase, export_now  # noqa: E402
 
 KILLS = 20
-STEP_S = 0.025  # each goldpan lives this much longer than the one before: from 0 to 0.475 s
+STEP_S = 0.06  # each goldpan lives this much longer than the one before: from 0 to 1.14 s
 
 
 class Life(KnownCase):

@@ -20,7 +20,7 @@ CROWDS = 4  # processes: each may open fewer than 20,000 files
 WORKERS = 4
 OBSERVED = 2 * CONNECTIONS
 BYTES_EACH = 448
-MAPS_BYTES = 32 << 20
+MAPS_BYTES = (32 << 20) + 64 * 65536  # and 64 bytes for each thread of the table
 # A control group also pays 8 bytes for each object, the pointer that says whose it is: two here.
 GROUP_BYTES_EACH = BYTES_EACH + 16
 # Less than this for each would mean that the measurement missed what it is about. (The kernel's

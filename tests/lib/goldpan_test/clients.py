@@ -10,6 +10,7 @@ import time
 import traceback
 
 SO_TIMESTAMPNS = 35  # the message with the stamp has the same number
+BATCH_BYTES = 16384
 PIECES = 8  # that a send is cut into, at most
 
 
@@ -120,11 +121,17 @@ class Connection:
 
 
 def batches(rng, mix, count, depth):
-    """`count` requests made by mix(rng), in lists of 1 to `depth`."""
+    """`count` requests made by mix(rng), in lists of 1 to `depth`. A list is not much longer than
+    BATCH_BYTES, since what goldpan looks at of one event has a limit."""
     while count:
-        size = min(count, rng.randint(1, depth))
-        count -= size
-        yield [mix(rng) for _ in range(size)]
+        batch, size = [mix(rng)], 0
+        for _ in range(min(count, rng.randint(1, depth)) - 1):
+            size += len(batch[-1].data)
+            if size > BATCH_BYTES:
+                break
+            batch.append(mix(rng))
+        count -= len(batch)
+        yield batch
 
 
 def _in_child(job, result):

@@ -21,8 +21,8 @@ def chunks(body, size):
 
 
 class Request:
-    """One request as bytes, and how its answer is read. A body goes with its length before it, or in
-    chunks of `chunked` bytes."""
+    """One request as bytes, and how its answer is read. A body goes with its length before it, or
+    in chunks of `chunked` bytes."""
 
     def __init__(self, method, path, body=None, chunked=0, headers=(), version="1.1"):
         self.method, self.version = method, version

@@ -2,6 +2,7 @@
 """A client for PostgreSQL that counts what it does (clients.Account): (the statement's keyword, OK
 or the SQLSTATE). It uses the protocol's messages one by one, as a library would, in any order."""
 
+import select
 import struct
 
 from .clients import Account, Connection
@@ -188,8 +189,9 @@ def cancelled(port, sql):
     with Session(port, account) as session:
         query = Query(sql)
         session.send(query.data)
-        with Connection(port, account) as other:
-            other.send(struct.pack("!ii", 16, CANCEL) + session.key)
-            other.rest()
+        while not select.select([session.socket], [], [], 0.1)[0]:  # too early is not heard
+            with Connection(port, account) as other:
+                other.send(struct.pack("!ii", 16, CANCEL) + session.key)
+                other.rest()
         account.requests[query.answer(session)] += 1
     return account
