@@ -112,9 +112,9 @@ static __always_inline void gp_conn_adopt(struct gp_conn *c, const struct sock *
 	if (!tp)
 		return;
 	/* Who spoke last tells whether it is in the midst of an exchange, which is not counted. */
-	heard = tp->inet_conn.icsk_ack.lrcvtime - tp->lsndtime;
-	if (!heard) /* in the same tick, as all of a young connection */
-		heard = !tp->bytes_sent - !gp_received(sk, tp);
+	heard = !tp->bytes_sent - !gp_received(sk, tp);
+	if (tp->bytes_sent && gp_received(sk, tp)) /* before, the times are those of its birth */
+		heard = tp->inet_conn.icsk_ack.lrcvtime - tp->lsndtime;
 	if (server ? heard > 0 : heard < 0)
 		c->turn = GP_PHASE_STREAM;
 	c->received = gp_received(sk, tp);
