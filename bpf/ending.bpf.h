@@ -77,11 +77,13 @@ static __always_inline bool gp_exemplar_due(__u32 endpoint, __u64 now)
 	return (seen & 0xffff) < GP_EXEMPLARS_PER_S;
 }
 
-/* Sends an exchange to user space, within bounds; what is beyond is counted. */
-static __noinline int gp_exemplar(struct sock *sk, const struct gp_conn *c,
-				  const struct gp_exchange *e, __u32 reason)
+/*
+ * An exemplar of an exchange that thread `reader` (0: not known) read or sent, but for its peer, to
+ * be filled in and submitted. NULL if there are enough of them, which is counted.
+ */
+static __always_inline struct gp_exemplar *gp_exemplar_begin(const struct gp_exchange *e,
+							     __u32 reader, __u32 reason)
 {
-	__u32 *peer;
 	struct gp_exemplar *x = NULL;
 	struct gp_thread *t;
 	__u64 rest;
@@ -90,7 +92,7 @@ static __noinline int gp_exemplar(struct sock *sk, const struct gp_conn *c,
 		x = bpf_ringbuf_reserve(&exemplars, sizeof(*x), 0);
 	if (!x) {
 		gp_drop(GP_DROP_EXEMPLARS);
-		return 0;
+		return NULL;
 	}
 	__builtin_memset(x, 0, sizeof(*x));
 	x->start_ns = e->start_ns;
@@ -105,9 +107,24 @@ static __noinline int gp_exemplar(struct sock *sk, const struct gp_conn *c,
 	x->stages_ns[GP_STAGE_TRANSFER] = e->last_ns - e->first_ns;
 	x->endpoint = e->endpoint;
 	x->reason = reason;
-	x->tid = c->reader;
-	t = c->reader ? gp_thread_find(c->reader) : NULL;
+	x->tid = reader;
+	t = reader ? gp_thread_find(reader) : NULL;
 	x->pid = t ? t->tgid : 0;
+	x->operation = e->operation;
+	x->status = e->status;
+	x->downstream = GP_SLOT_NONE;
+	return x;
+}
+
+/* Sends an exchange to user space, within bounds; what is beyond is counted. */
+static __noinline int gp_exemplar(struct sock *sk, const struct gp_conn *c,
+				  const struct gp_exchange *e, __u32 reason)
+{
+	struct gp_exemplar *x = gp_exemplar_begin(e, c->reader, reason);
+	__u32 *peer;
+
+	if (!x)
+		return 0;
 	x->peer_port = bpf_ntohs(sk->__sk_common.skc_dport);
 	peer = (__u32 *)x->peer;
 	x->peer_is_v6 = !gp_is_v4(sk);
@@ -116,9 +133,6 @@ static __noinline int gp_exemplar(struct sock *sk, const struct gp_conn *c,
 			peer[i] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[i];
 	else
 		peer[0] = sk->__sk_common.skc_daddr;
-	x->operation = e->operation;
-	x->status = e->status;
-	x->downstream = GP_SLOT_NONE;
 	if (c->role == GP_ROLE_SERVER && reason != GP_REASON_ABORTED) {
 		x->downstream = c->longest;
 		x->downstream_ns = c->longest_ns;

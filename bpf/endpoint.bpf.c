@@ -87,7 +87,6 @@ static __always_inline __u32 other_of_all(__u8 role)
 				      : GP_REF(GP_SLOT_OTHER_CLIENT, 1);
 }
 
-/* The endpoint of `key`; the service's `other`, or the one of all, if it cannot have one. */
 __noinline __u32 gp_endpoint_get(struct gp_endpoint_key *key)
 {
 	struct gp_endpoint_key other = {};

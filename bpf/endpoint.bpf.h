@@ -8,6 +8,9 @@
 /* The slot of a service, given out if need be; `other` if there is none left. */
 __u32 gp_service_get(struct gp_service_key *key, __u32 pid);
 
+/* The endpoint of `key`; the service's `other`, or the one of all, if it cannot have one. */
+__u32 gp_endpoint_get(struct gp_endpoint_key *key);
+
 /*
  * Gives the connection to the service `service`: finds or makes its endpoint there and moves the
  * count of open connections along. `key` is complete but for the service.

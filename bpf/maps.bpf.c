@@ -2,6 +2,8 @@
 #include "maps.bpf.h"
 
 struct gp_conns_map conns SEC(".maps");
+struct gp_datagrams_map datagrams SEC(".maps");
+struct gp_queries_map queries SEC(".maps");
 struct gp_threads_map threads SEC(".maps");
 struct gp_currents_map currents SEC(".maps");
 struct gp_slots_map server_slots SEC(".maps");

@@ -17,6 +17,20 @@ struct gp_conns_map {
 	__type(value, struct gp_conn);
 };
 
+struct gp_datagrams_map {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct gp_conn);
+};
+
+struct gp_queries_map {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct gp_queries);
+};
+
 struct gp_threads_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -190,6 +204,8 @@ struct gp_listener_slots_map { /* places in `listeners` that nobody has */
 };
 
 extern struct gp_conns_map conns SEC(".maps");
+extern struct gp_datagrams_map datagrams SEC(".maps");
+extern struct gp_queries_map queries SEC(".maps");
 extern struct gp_threads_map threads SEC(".maps");
 extern struct gp_currents_map currents SEC(".maps");
 extern struct gp_slots_map server_slots SEC(".maps");

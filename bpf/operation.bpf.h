@@ -3,6 +3,7 @@
 #ifndef GP_OPERATION_BPF_H
 #define GP_OPERATION_BPF_H
 
+#include "gp_dns.h"
 #include "gp_http.h"
 #include "gp_postgresql.h"
 #include "gp_redis.h"
@@ -21,6 +22,8 @@ static __always_inline enum gp_error gp_status_error(__u8 protocol, __u16 status
 		return gp_redis_error(status);
 	case GP_PROTOCOL_POSTGRESQL:
 		return gp_postgresql_error(status);
+	case GP_PROTOCOL_DNS:
+		return gp_dns_error(status);
 	default:
 		return GP_ERROR_COUNT;
 	}

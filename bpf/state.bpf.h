@@ -143,8 +143,10 @@ struct gp_parts {
 #define GP_LOOK_STREAM 16   /* bytes only, no exchanges */
 #define GP_LOOK_ANSWERED 32 /* the beginning of the open exchange's answer was seen */
 #define GP_LOOK_LOST 64	    /* out of step: operations are not known until it is in step again */
-#define GP_LOOK_TENTATIVE 128 /* its protocol is supposed from a request, not from an answer */
-#define GP_LOOK_TRIES 8	      /* requests that make no sense before a connection is given up */
+#define GP_LOOK_TENTATIVE                                                                          \
+	128		/* its protocol is supposed from a request, not from an answer; of         \
+			   datagrams: its role is not known yet */
+#define GP_LOOK_TRIES 8 /* requests that make no sense before a connection is given up */
 
 /* A request that waits for those before it on its connection. */
 struct gp_queued {
@@ -239,6 +241,7 @@ struct gp_conn {
 	__u64 first_ns;		  /* server: first; client: reply */
 	__u64 last_ns;		  /* server: last; client: done */
 	union {			  /* server */
+		__u64 peer;	  /* of datagrams, clients: whom `endpoint` is, as in gp_datagram */
 		__u64 settled_ns; /* `last` as of the last send that is known to have taken bytes */
 		__u64 established_ns; /* until the first receive */
 	};
@@ -259,16 +262,44 @@ struct gp_conn {
 		__u64 bytes_in; /* already counted at the endpoint */
 		__u64 discards; /* listeners: packets dropped that were no connection's */
 	};
-	__u64 bytes_out;   /* already counted at the endpoint */
-	__u32 retransmits; /* already counted; listeners: overflows */
-	__u32 longest;	   /* gp_ref of the client endpoint that was waited for longest */
-	__u8 protocol;	   /* enum gp_protocol */
-	__u8 look;	   /* GP_LOOK_* */
-	__u16 operation;   /* of the open exchange; while no protocol is known: tries so far */
-	__u16 status;	   /* of its answer */
-	__u16 slot;	   /* in `operations`, of the last exchange counted; 0: none */
+	__u64 bytes_out; /* already counted at the endpoint */
+	union {
+		__u32 retransmits; /* already counted; listeners: overflows */
+		__u32 opened;	   /* datagrams: counted as open; by compare-and-exchange */
+	};
+	__u32 longest;	 /* gp_ref of the client endpoint that was waited for longest */
+	__u8 protocol;	 /* enum gp_protocol */
+	__u8 look;	 /* GP_LOOK_* */
+	__u16 operation; /* of the open exchange; while no protocol is known: tries so far */
+	__u16 status;	 /* of its answer */
+	__u16 slot;	 /* in `operations`, of the last exchange counted; 0: none */
 };
 
 _Static_assert(sizeof(struct gp_conn) <= 184, "448 bytes a connection with the kernel's own");
+
+/* Queries of DNS that are open on a datagram socket: see datagram.bpf.h. */
+#define GP_QUERIES 32 /* open on a socket: one more pushes out the oldest */
+#define GP_QUERY_OLD_NS 30000000000ULL
+#define GP_QUERY_TAKEN 1 /* the key of a place that is being filled: port 0 asks nothing */
+
+struct gp_query {
+	__u64 start_ns;
+	__u32 endpoint;		       /* clients: gp_ref of whom it was sent to */
+	__u32 caller, caller_endpoint; /* clients: as in gp_conn */
+	__u32 reader;		       /* pid of who sent it; servers: 0 */
+	__u32 address[4];	       /* of the peer, network order */
+	__u16 port;
+	__u8 is_v6, reserved;
+	__u16 operation;
+	__u16 reserved2;
+};
+
+/* With the kernel's own 72 bytes, below the next size that it has. */
+struct gp_queries {
+	__u64 key[GP_QUERIES]; /* gp_datagram.peer | the id; 0: free */
+	struct gp_query query[GP_QUERIES];
+};
+
+_Static_assert(sizeof(struct gp_queries) <= 2048 - 72, "2 KiB a socket with the kernel's own");
 
 #endif

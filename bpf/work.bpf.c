@@ -58,7 +58,7 @@ int gp_work_call(struct gp_thread *t, struct gp_conn *c, __u64 now)
 	return 0;
 }
 
-int gp_work_reply(struct gp_conn *c, __u64 now)
+int gp_work_replied(__u32 caller, __u32 endpoint, __u64 start_ns, __u64 now)
 {
 	__u64 own, own_since, span;
 	struct gp_counters spent;
@@ -66,9 +66,9 @@ int gp_work_reply(struct gp_conn *c, __u64 now)
 	struct gp_thread *t;
 	struct gp_work *w;
 
-	if (!c || !c->caller)
+	if (!caller)
 		return 0;
-	w = gp_work_place(c->caller);
+	w = gp_work_place(caller);
 	if (!w)
 		return 0; /* answered without waiting for this call */
 	t = gp_thread_find(w->pid);
@@ -77,7 +77,7 @@ int gp_work_reply(struct gp_conn *c, __u64 now)
 		return -1;
 	own = gp_work_own_ns(w, cur, spent.cpu_ns);
 	bpf_spin_lock(&w->lock);
-	if (w->id == c->caller && w->calls) {
+	if (w->id == caller && w->calls) {
 		w->calls--;
 		span = now - w->mark_ns;
 		own_since = own - w->mark_own_ns;
@@ -86,9 +86,9 @@ int gp_work_reply(struct gp_conn *c, __u64 now)
 		w->taken.cpu_ns += spent.cpu_ns - w->mark.cpu_ns - own_since;
 		w->taken.io_ns += spent.io_ns - w->mark.io_ns;
 		mark(w, now, &spent, own);
-		if (now - c->start_ns > w->longest_ns) {
-			w->longest_ns = now - c->start_ns;
-			w->longest = c->endpoint;
+		if (now - start_ns > w->longest_ns) {
+			w->longest_ns = now - start_ns;
+			w->longest = endpoint;
 		}
 	}
 	bpf_spin_unlock(&w->lock);

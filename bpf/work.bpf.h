@@ -36,8 +36,17 @@ int gp_work_intend(struct gp_thread *t, struct gp_conn *c);
  */
 int gp_work_call(struct gp_thread *t, struct gp_conn *c, __u64 now);
 
-/* The reply to it begins, or never will. */
-int gp_work_reply(struct gp_conn *c, __u64 now);
+/*
+ * The reply begins, or never will, to what was sent to client endpoint `endpoint` at `start_ns` on
+ * behalf of exchange `caller`.
+ */
+int gp_work_replied(__u32 caller, __u32 endpoint, __u64 start_ns, __u64 now);
+
+/* The same of the exchange on connection `c`. */
+static __always_inline int gp_work_reply(const struct gp_conn *c, __u64 now)
+{
+	return gp_work_replied(c->caller, c->endpoint, c->start_ns, now);
+}
 
 /* The thread receives the reply: it works for the exchange the call was made for again. */
 int gp_work_resume(struct gp_thread *t, struct gp_conn *c, __u64 now);

@@ -8,7 +8,7 @@
 #include "gp_parser.h"
 #include "gp_records.h"
 
-#define GP_DNS_LOOK 512 /* readable bytes that gp_dns_look needs */
+#define GP_DNS_LOOK 272 /* readable bytes that gp_dns_look needs: its head and one question */
 #define GP_DNS_HEAD 12
 #define GP_DNS_NAME_MAX 255 /* with its lengths and its end */
 #define GP_DNS_LABELS 128

@@ -61,7 +61,8 @@ const char *gp_called_service(struct gp_slots *slots, struct gp_directory *direc
 		const struct gp_endpoint_info *info = gp_slots_endpoint(slots, slot);
 
 		if (info->state == GP_SLOT_LIVE && info->key.role == GP_ROLE_SERVER &&
-		    info->key.port == to->port && info->key.netns == to->netns)
+		    info->key.transport == to->transport && info->key.port == to->port &&
+		    info->key.netns == to->netns)
 			return gp_called_service_of(slots, directory, info);
 	}
 	return NULL;

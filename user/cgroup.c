@@ -56,6 +56,11 @@ void gp_cgroups_free(struct gp_cgroups **cgroups)
 	free(c);
 }
 
+int gp_cgroups_root(const struct gp_cgroups *c)
+{
+	return c->fd;
+}
+
 int gp_cgroup_path(const struct gp_cgroups *c, uint64_t id, char *path, size_t size)
 {
 	union {

@@ -12,6 +12,9 @@ struct gp_cgroups;
 int gp_cgroups_new(struct gp_cgroups **out);
 void gp_cgroups_free(struct gp_cgroups **c);
 
+/* The directory of the hierarchy's root: a descriptor that stays with `c`. */
+int gp_cgroups_root(const struct gp_cgroups *c);
+
 /*
  * The path of control group `id` below the hierarchy's root: "/system.slice/nginx.service", "/" for
  * the root. 0; -ENOENT if it is gone; -errno. Needs CAP_DAC_READ_SEARCH.

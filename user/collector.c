@@ -113,22 +113,34 @@ void gp_collector_free(struct gp_collector **collector)
 	free(c);
 }
 
-/* Walks over all connections in the kernel: gauges, byte counts, quiet exchanges. */
-static int walk(struct gp_collector *c, bool final)
+/* Runs the iterator `program`, if it is attached. */
+static int walk(const struct gp_collector *c, const char *program)
 {
-	struct gp_endpoint_gauges *gauges = gp_slots_gauges(c->slots, 0);
+	const struct bpf_link *link = gp_loader_link(c->loader, program);
 	gp_auto(gp_close) int fd = -1;
 	char nothing[64];
 	ssize_t n;
 
-	memset(gauges, 0, sizeof(*gauges) * c->slots->max_endpoints);
-	gp_loader_bpf(c->loader)->bss->gp_final = final;
-	fd = bpf_iter_create(bpf_link__fd(gp_loader_collect_link(c->loader)));
+	if (!link)
+		return 0;
+	fd = bpf_iter_create(bpf_link__fd(link));
 	if (fd < 0)
 		return -errno;
 	while ((n = read(fd, nothing, sizeof(nothing))) > 0 || (n < 0 && errno == EAGAIN))
 		;
 	return n < 0 ? -errno : 0;
+}
+
+/* Walks over all sockets in the kernel: gauges, byte counts, quiet exchanges. */
+static int walk_all(struct gp_collector *c, bool final)
+{
+	struct gp_endpoint_gauges *gauges = gp_slots_gauges(c->slots, 0);
+	int err;
+
+	memset(gauges, 0, sizeof(*gauges) * c->slots->max_endpoints);
+	gp_loader_bpf(c->loader)->bss->gp_final = final;
+	err = walk(c, "collect");
+	return err ?: walk(c, "collect_udp");
 }
 
 static int copy_names(struct gp_snapshot *s, struct gp_names *to, const struct gp_identity *from)
@@ -154,7 +166,11 @@ static void describe(const struct gp_endpoint_key *key, enum gp_protocol protoco
 	e->role = key->role;
 	e->transport = key->transport;
 	e->protocol = protocol;
-	e->framing = gp_protocol_is_read(protocol) ? GP_FRAMING_PROTOCOL : GP_FRAMING_TURNS;
+	if (gp_protocol_is_read(protocol))
+		e->framing = GP_FRAMING_PROTOCOL;
+	else
+		e->framing =
+			key->transport == GP_TRANSPORT_UDP ? GP_FRAMING_NONE : GP_FRAMING_TURNS;
 	e->is_other = key->flags & GP_KEY_OTHER;
 	e->port = key->port;
 	if (key->role != GP_ROLE_CLIENT || e->is_other)
@@ -396,7 +412,7 @@ int gp_collect(struct gp_collector *c, bool final, struct gp_snapshot **out)
 	int err = gp_snapshot_new(&s, c->meta);
 
 	if (!err)
-		err = walk(c, final);
+		err = walk_all(c, final);
 	if (err)
 		return err;
 	c->round++;

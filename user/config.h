@@ -28,10 +28,11 @@ struct gp_config {
 	char **service, **exclude; /* globs */
 	struct gp_ports *port;
 	bool no_sched, no_client;
-	uint32_t protocols; /* those to be recognised: bit 1 << enum gp_protocol */
-	uint64_t slow_ns;   /* exchanges that took longer are exemplars; 0: none for that */
-	char *events;	    /* where exemplars go; NULL: nowhere, there are none */
-	int verbosity;	    /* -1 quiet, 0, 1 verbose */
+	uint32_t protocols;  /* those to be recognised: bit 1 << enum gp_protocol */
+	bool protocols_auto; /* DNS only if somebody serves it: watching it costs every packet */
+	uint64_t slow_ns;    /* exchanges that took longer are exemplars; 0: none for that */
+	char *events;	     /* where exemplars go; NULL: nowhere, there are none */
+	int verbosity;	     /* -1 quiet, 0, 1 verbose */
 	uint32_t max_endpoints, max_services, max_operations, max_threads;
 };
 

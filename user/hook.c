@@ -15,6 +15,11 @@ static bool without_sched(const struct gp_config *cfg)
 	return cfg->no_sched;
 }
 
+static bool with_dns(const struct gp_config *cfg)
+{
+	return cfg->protocols & 1u << GP_PROTOCOL_DNS;
+}
+
 const struct gp_hook gp_hooks[] = {
 	{"data readable", "tp_btf/sk_data_ready", "arrive_tp", "btf_trace_sk_data_ready", NULL,
 	 true, "goldpan cannot see when requests arrive"},
@@ -53,9 +58,28 @@ const struct gp_hook gp_hooks[] = {
 	 "listeners older than goldpan have no owner until a connection is served"},
 	{"collection", "iter/bpf_sk_storage_map", "collect", NULL, NULL, true,
 	 "goldpan cannot see what is in flight"},
+	{"datagrams received", "cgroup_skb/ingress", "datagram_in", NULL, with_dns, false,
+	 "UDP and DNS are not observed"},
+	{"datagrams sent", "cgroup_skb/egress", "datagram_out", NULL, with_dns, false,
+	 "UDP and DNS are not observed"},
+	{"datagram sockets bound, IPv4", "cgroup/post_bind4", "datagram_bind4", NULL, with_dns,
+	 false, "a server's datagrams have no owner until it has sent one"},
+	{"datagram sockets bound, IPv6", "cgroup/post_bind6", "datagram_bind6", NULL, with_dns,
+	 false, "a server's datagrams have no owner until it has sent one"},
+	{"holders of older datagram sockets", "iter/task_file", "older_udp", NULL, with_dns, false,
+	 "datagrams of a server older than goldpan have no owner until it has sent one"},
+	{"datagram sockets closed", "cgroup/sock_release", "datagram_end", NULL, with_dns, false,
+	 "queries whose socket was closed before the answer are not counted"},
+	{"collection of datagrams", "iter/bpf_sk_storage_map", "collect_udp", NULL, with_dns, false,
+	 "queries of DNS are not seen in flight, nor given up"},
 };
 
 const size_t gp_hooks_count = ARRAY_SIZE(gp_hooks);
+
+bool gp_hook_of_datagrams(const struct gp_hook *hook)
+{
+	return hook->wanted == with_dns;
+}
 
 bool gp_hook_present(const struct gp_hook *hook, const struct btf *kernel)
 {

@@ -28,4 +28,7 @@ extern const size_t gp_hooks_count;
 /* Whether the running kernel, by its BTF, has the hook. */
 bool gp_hook_present(const struct gp_hook *hook, const struct btf *kernel);
 
+/* Whether it is one of those that see datagrams: all of these are there, or none. */
+bool gp_hook_of_datagrams(const struct gp_hook *hook);
+
 #endif

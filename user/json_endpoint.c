@@ -95,6 +95,12 @@ static void put_errors(struct gp_json *j, const struct gp_endpoint *e)
 	gp_json_close(j, '}');
 }
 
+/* Datagrams need nobody at the other end: nothing is connected, accepted or refused. */
+static bool connects(const struct gp_endpoint *e)
+{
+	return e->transport != GP_TRANSPORT_UDP;
+}
+
 static void put_connections(struct gp_json *j, const struct gp_endpoint *e)
 {
 	gp_json_open(j, "connections", '{');
@@ -106,12 +112,16 @@ static void put_connections(struct gp_json *j, const struct gp_endpoint *e)
 	else
 		gp_json_null(j, "streams");
 	gp_json_count(j, "handed_over", e->handed_over);
-	gp_json_open(j, "failed", '{');
-	for (size_t i = 0; i < GP_FAILURE_COUNT; i++)
-		gp_json_count(j, gp_failure_names[i], e->failed[i]);
+	if (connects(e)) {
+		gp_json_open(j, "failed", '{');
+		for (size_t i = 0; i < GP_FAILURE_COUNT; i++)
+			gp_json_count(j, gp_failure_names[i], e->failed[i]);
+		gp_json_close(j, '}');
+	} else {
+		gp_json_null(j, "failed");
+	}
 	gp_json_close(j, '}');
-	gp_json_close(j, '}');
-	if (e->role == GP_ROLE_CLIENT)
+	if (e->role == GP_ROLE_CLIENT && connects(e))
 		gp_json_distribution(j, "connect_s", &e->setup, true);
 	else
 		gp_json_null(j, "connect_s");
@@ -141,7 +151,7 @@ static void put_tcp(struct gp_json *j, const struct gp_endpoint *e)
 /* Without a listener there is no queue. */
 static void put_accept_queue(struct gp_json *j, const struct gp_endpoint *e)
 {
-	if (e->role != GP_ROLE_SERVER) {
+	if (e->role != GP_ROLE_SERVER || !connects(e)) {
 		gp_json_null(j, "accept_queue");
 		return;
 	}
@@ -189,7 +199,10 @@ void gp_json_endpoint(struct gp_json *j, const struct gp_json_head *head,
 	put_connections(j, e);
 	put_tcp(j, e);
 	put_accept_queue(j, e);
-	gp_json_count(j, "unread_bytes", e->unread_bytes);
+	if (connects(e))
+		gp_json_count(j, "unread_bytes", e->unread_bytes);
+	else
+		gp_json_null(j, "unread_bytes"); /* how much lies unread is not looked at */
 	gp_json_operations(j, e);
 	gp_json_histogram(j, "histogram", &e->duration.hist);
 	gp_json_histogram(j, "first_byte_histogram", &e->first_byte.hist);

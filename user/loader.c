@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "bpf_object.h"
+#include "cgroup.h"
 #include "hook.h"
 #include "log.h"
 #include "own.h"
@@ -18,8 +19,8 @@ struct gp_loader {
 	unsigned int shards;
 	struct gp_choice *choice;
 	size_t choices;
-	struct bpf_link **link; /* one for each hook; NULL where not attached */
-	struct bpf_link *collect;
+	struct bpf_link **link;	    /* one for each hook; NULL where not attached */
+	struct gp_cgroups *cgroups; /* NULL: datagrams are not seen */
 };
 
 /* What libbpf says is of use to whoever looks for the reason a program was refused. */
@@ -108,6 +109,54 @@ static int configure(struct gp_loader *l, const struct gp_config *cfg)
 	return resize(l, cfg);
 }
 
+static bool is_of_cgroup(const struct bpf_program *program)
+{
+	enum bpf_prog_type type = bpf_program__type(program);
+
+	return type == BPF_PROG_TYPE_CGROUP_SKB || type == BPF_PROG_TYPE_CGROUP_SOCK;
+}
+
+/* Whether programs can be attached to control groups: 0, or -errno of a try with an empty one. */
+static int try_cgroup(const struct gp_cgroups *cgroups)
+{
+	const struct bpf_insn passes[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_CGROUP_INET_SOCK_RELEASE);
+	gp_auto(gp_close) int program = -1, link = -1;
+
+	program = bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK, NULL, "GPL", passes, ARRAY_SIZE(passes),
+				&opts);
+	if (program < 0)
+		return program;
+	link = bpf_link_create(program, gp_cgroups_root(cgroups), BPF_CGROUP_INET_SOCK_RELEASE,
+			       NULL);
+	return link < 0 ? link : 0;
+}
+
+/* Datagrams are seen at the root of the control groups; where they cannot be, TCP is all. */
+static int choose_datagrams(struct gp_loader *l, const struct gp_config *cfg)
+{
+	int err;
+
+	if (!(cfg->protocols & 1u << GP_PROTOCOL_DNS))
+		return 0;
+	err = gp_cgroups_new(&l->cgroups);
+	if (!err)
+		err = try_cgroup(l->cgroups);
+	if (!err || err == -ENOMEM)
+		return err;
+	gp_cgroups_free(&l->cgroups);
+	if (err == -ENOENT)
+		gp_warning("there are no v2 control groups: UDP and DNS are not observed");
+	else
+		gp_warning("programs cannot be attached to control groups (%s; needs "
+			   "CAP_NET_ADMIN): UDP and DNS are not observed",
+			   strerror(-err));
+	return 0;
+}
+
 /* Switches on what is wanted and there; says what is not there. */
 static int choose_hooks(struct gp_loader *l, const struct gp_config *cfg)
 {
@@ -127,6 +176,8 @@ static int choose_hooks(struct gp_loader *l, const struct gp_config *cfg)
 
 		if (!program)
 			return -ENOENT;
+		if (gp_hook_of_datagrams(hook))
+			present = l->cgroups;
 		bpf_program__set_autoload(program, wanted && present);
 		if (!wanted)
 			continue;
@@ -135,7 +186,7 @@ static int choose_hooks(struct gp_loader *l, const struct gp_config *cfg)
 			.hook = present ? hook->hook : NULL,
 			.missing = present ? NULL : hook->missing,
 		};
-		if (present)
+		if (present || gp_hook_of_datagrams(hook)) /* what is missing was said */
 			continue;
 		if (hook->required) {
 			gp_error("this kernel has no %s: %s", hook->hook, hook->missing);
@@ -144,6 +195,14 @@ static int choose_hooks(struct gp_loader *l, const struct gp_config *cfg)
 		gp_warning("this kernel has no %s: %s", hook->hook, hook->missing);
 	}
 	return 0;
+}
+
+/* What is kept of datagrams only their programs need. */
+static int choose_maps(struct gp_loader *l)
+{
+	int err = bpf_map__set_autocreate(l->bpf->maps.datagrams, l->cgroups);
+
+	return err ?: bpf_map__set_autocreate(l->bpf->maps.queries, l->cgroups);
 }
 
 static int load(struct gp_loader *l)
@@ -159,31 +218,37 @@ static int load(struct gp_loader *l)
 	return err;
 }
 
-/* The collection's iterator walks over goldpan's own storage. */
-static int attach_collect(struct gp_loader *l)
+/* A collection's iterator walks over storage of goldpan's own. */
+static struct bpf_link *attach_walk(struct bpf_program *program, const struct bpf_map *map)
 {
-	union bpf_iter_link_info info = {.map.map_fd = bpf_map__fd(l->bpf->maps.conns)};
+	union bpf_iter_link_info info = {.map.map_fd = bpf_map__fd(map)};
 	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
 
-	l->collect = bpf_program__attach_iter(l->bpf->progs.collect, &opts);
-	return l->collect ? 0 : -errno;
+	return bpf_program__attach_iter(program, &opts);
+}
+
+static struct bpf_link *attach(const struct gp_loader *l, struct bpf_program *program)
+{
+	if (program == l->bpf->progs.collect)
+		return attach_walk(program, l->bpf->maps.conns);
+	if (program == l->bpf->progs.collect_udp)
+		return attach_walk(program, l->bpf->maps.datagrams);
+	if (is_of_cgroup(program))
+		return bpf_program__attach_cgroup(program, gp_cgroups_root(l->cgroups));
+	return bpf_program__attach(program);
 }
 
 int gp_loader_attach(struct gp_loader *l)
 {
-	int err = attach_collect(l);
+	int err;
 
-	if (err) {
-		gp_error("the kernel cannot walk over socket storage (%s)", strerror(-err));
-		return err;
-	}
 	for (size_t i = 0; i < gp_hooks_count; i++) {
 		struct bpf_program *program =
 			bpf_object__find_program_by_name(l->bpf->obj, gp_hooks[i].program);
 
-		if (!bpf_program__autoload(program) || program == l->bpf->progs.collect)
+		if (!bpf_program__autoload(program))
 			continue;
-		l->link[i] = bpf_program__attach(program);
+		l->link[i] = attach(l, program);
 		if (l->link[i])
 			continue;
 		err = -errno;
@@ -208,7 +273,11 @@ int gp_loader_new(struct gp_loader **out, const struct gp_config *cfg)
 	l->bpf = goldpan_bpf__open();
 	if (!l->choice || !l->link || !l->bpf)
 		return -ENOMEM;
-	err = choose_hooks(l, cfg);
+	err = choose_datagrams(l, cfg);
+	if (!err)
+		err = choose_hooks(l, cfg);
+	if (!err)
+		err = choose_maps(l);
 	if (!err)
 		err = configure(l, cfg);
 	if (!err)
@@ -227,8 +296,8 @@ void gp_loader_free(struct gp_loader **loader)
 		return;
 	for (size_t i = 0; l->link && i < gp_hooks_count; i++)
 		bpf_link__destroy(l->link[i]);
-	bpf_link__destroy(l->collect);
 	goldpan_bpf__destroy(l->bpf);
+	gp_cgroups_free(&l->cgroups);
 	free(l->link);
 	free(l->choice);
 	free(l);
@@ -237,11 +306,6 @@ void gp_loader_free(struct gp_loader **loader)
 struct goldpan_bpf *gp_loader_bpf(const struct gp_loader *l)
 {
 	return l->bpf;
-}
-
-struct bpf_link *gp_loader_collect_link(const struct gp_loader *l)
-{
-	return l->collect;
 }
 
 const struct bpf_link *gp_loader_link(const struct gp_loader *l, const char *program)

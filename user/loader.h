@@ -27,9 +27,6 @@ int gp_loader_attach(struct gp_loader *l);
 /* The skeleton: maps and programs. Owned by the loader. */
 struct goldpan_bpf *gp_loader_bpf(const struct gp_loader *l);
 
-/* The link whose iterators walk over all connections at a collection. */
-struct bpf_link *gp_loader_collect_link(const struct gp_loader *l);
-
 /* The link of a program by its name, or NULL if it is not attached. */
 const struct bpf_link *gp_loader_link(const struct gp_loader *l, const char *program);
 

@@ -8,6 +8,9 @@
 #include "meta.h"
 #include "own.h"
 #include "run.h"
+#include "served.h"
+
+#define DNS_PORT 53
 
 /* A descriptor 0, 1 or 2 that is closed must not become that of a file or a map. */
 static int hold_standard_descriptors(void)
@@ -18,6 +21,19 @@ static int hold_standard_descriptors(void)
 		fd = open("/dev/null", O_RDWR);
 	} while (fd >= 0 && fd <= STDERR_FILENO);
 	return fd < 0 ? -errno : close(fd);
+}
+
+/*
+ * Datagrams are seen by programs that every packet passes. Unless asked for, they are attached only
+ * where a DNS server is at work.
+ */
+static void settle_protocols(struct gp_config *cfg)
+{
+	if (!cfg->protocols_auto || gp_served_udp(DNS_PORT))
+		return;
+	cfg->protocols &= ~(1u << GP_PROTOCOL_DNS);
+	gp_info("DNS is not observed: nothing here serves UDP port %d; --protocols all observes it",
+		DNS_PORT);
 }
 
 int main(int argc, const char **argv)
@@ -42,6 +58,7 @@ int main(int argc, const char **argv)
 		printf("goldpan %s\n", GP_VERSION);
 		return GP_EXIT_DONE;
 	default:
+		settle_protocols(cfg);
 		return gp_run(cfg);
 	}
 }

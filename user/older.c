@@ -148,6 +148,7 @@ int gp_older_sockets(const struct gp_loader *l)
 {
 	const struct bpf_link *sockets = gp_loader_link(l, "older_tcp");
 	const struct bpf_link *holders = gp_loader_link(l, "older_holder");
+	const struct bpf_link *datagrams = gp_loader_link(l, "older_udp");
 	gp_auto(namespaces_free) struct namespaces found = {};
 	int err = find_namespaces(&found);
 
@@ -156,5 +157,7 @@ int gp_older_sockets(const struct gp_loader *l)
 			   "that are older than goldpan are not observed");
 	if (!err && holders)
 		err = walk(holders);
+	if (!err && datagrams)
+		err = walk(datagrams);
 	return err;
 }

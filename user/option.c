@@ -176,7 +176,8 @@ static int parse_protocols(const struct gp_option *o, const char *arg, struct gp
 {
 	uint32_t mask = 0;
 
-	if (!strcmp(arg, "all"))
+	cfg->protocols_auto = !strcmp(arg, "auto");
+	if (cfg->protocols_auto || !strcmp(arg, "all"))
 		mask = ((1u << GP_PROTOCOL_COUNT) - 1) & ~(1u << GP_PROTOCOL_UNKNOWN);
 	else if (strcmp(arg, "none") && read_protocols(arg, &mask))
 		return -EINVAL;
@@ -227,8 +228,9 @@ const struct gp_option gp_options[] = {
 	 "only endpoints on these ports; may be given several times",
 	 "a port from 1 to 65535, or two with the lower one first, as in 8000-8999",
 	 .parse = parse_ports, .low = 1, .high = 65535},
-	{0, "protocols", "LIST", "all", "which protocols to recognise",
-	 "names with commas between them, of http, redis, postgresql, dns, tls; or all, or none",
+	{0, "protocols", "LIST", "auto",
+	 "which protocols to recognise; auto: all, but dns only where its port is served",
+	 "names with commas between them, of http, redis, postgresql, dns, tls; or auto, all, none",
 	 .parse = parse_protocols},
 	{0, "no-sched", NULL, NULL, "leave out what needs the scheduler", .parse = parse_switch,
 	 FIELD(no_sched)},

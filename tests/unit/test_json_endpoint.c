@@ -294,6 +294,31 @@ static void test_other_unix_and_quiet(void **state)
 	json_decref(lines);
 }
 
+/* Datagrams: what only connections have is absent. */
+static void test_datagrams(void **state)
+{
+	gp_auto(gp_snapshot_free) struct gp_snapshot *s = sample_new();
+	json_t *lines, *line;
+
+	sample_endpoint(s, "dnsmasq", 53, NULL);
+	sample_endpoint(s, "curl", 53, "127.0.0.1");
+	s->endpoint[0].transport = s->endpoint[1].transport = GP_TRANSPORT_UDP;
+	s->endpoint[0].opened = s->endpoint[1].opened = 1;
+	lines = export(s);
+	for (size_t i = 0; i < 2; i++) {
+		line = record_of(lines, "endpoint", i);
+		assert_text_at(line, "transport", "udp");
+		assert_int_equal(count_at(line, "port"), 53);
+		assert_int_equal(count_at(line, "connections.opened"), 1);
+		assert_null_at(line, "connections.failed");
+		assert_null_at(line, "connect_s");
+		assert_null_at(line, "tcp");
+		assert_null_at(line, "accept_queue");
+		assert_null_at(line, "unread_bytes");
+	}
+	json_decref(lines);
+}
+
 /* Sums of many values, of all lengths, hold to the nanosecond. */
 static void test_invariants_of_many(void **state)
 {
@@ -351,13 +376,10 @@ static void test_quantiles(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_server),
-		cmocka_unit_test(test_buckets),
-		cmocka_unit_test(test_bands),
-		cmocka_unit_test(test_slowest),
-		cmocka_unit_test(test_client),
-		cmocka_unit_test(test_other_unix_and_quiet),
-		cmocka_unit_test(test_invariants_of_many),
+		cmocka_unit_test(test_server),	  cmocka_unit_test(test_buckets),
+		cmocka_unit_test(test_bands),	  cmocka_unit_test(test_slowest),
+		cmocka_unit_test(test_client),	  cmocka_unit_test(test_other_unix_and_quiet),
+		cmocka_unit_test(test_datagrams), cmocka_unit_test(test_invariants_of_many),
 		cmocka_unit_test(test_quantiles),
 	};
 

@@ -14,6 +14,7 @@ cgroups     a unit of the test's own, with a CPU limit, and what the kernel coun
 memory      what goldpan costs the kernel: slabs, maps, its memory control group
 clients     what clients on plain sockets have in common, which keep an account of their own:
             http_client, redis_client, postgresql_client
+dns         a server of DNS and clients, each with an account of its own
 protocols   what goldpan says of operations and errors, beside such an account
 
 A test file puts tests/lib on sys.path itself and runs as root:
