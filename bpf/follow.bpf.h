@@ -22,6 +22,7 @@
 #define GP_FEED_STEPS 8192    /* of one event: tokens, and windows */
 #define GP_FEED_MESSAGES 1024 /* likewise */
 #define GP_FEED_BYTES 65536
+#define GP_SEEN_BUFFERS 8 /* of a send that goes on, and were used up: more are out of step */
 
 /* One event's bytes on their way through a parser. */
 struct gp_feed {
@@ -401,17 +402,21 @@ static __noinline int gp_follow(struct gp_feed *x, __u32 seq)
 	if ((__s32)seen > 0) { /* it was seen: a send that took less, a read in parts, a peek */
 		if (seen >= x->s->source.left)
 			return 0;
-		for (int i = 0; i < 4 && seen && gp_source_next(&x->s->source, x->skb); i++)
+		for (int i = 0; i < GP_SEEN_BUFFERS && seen; i++) {
+			if (!gp_source_next(&x->s->source, x->skb))
+				break;
 			seen -= gp_source_skip(&x->s->source, x->skb, seen);
-	} else if (seen) { /* it was not: received by splice, sent by more at once */
-		seen = -seen;
-		if (flow->parser.skip < seen || flow->carried) {
-			x->s->lost = GP_LOST_UNSEEN;
-			gp_follow_lost(x);
-			return -1;
 		}
+	} else if (seen && flow->parser.skip >= -seen && !flow->carried) {
+		seen = -seen; /* it was not: received by splice, sent by more at once */
 		flow->parser.skip -= seen;
 		flow->seq += seen;
+		seen = 0;
+	}
+	if (seen) {
+		x->s->lost = GP_LOST_UNSEEN;
+		gp_follow_lost(x);
+		return -1;
 	}
 	x->seq = flow->seq + flow->carried;
 	if (x->s->source.left > GP_FEED_BYTES)
