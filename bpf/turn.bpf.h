@@ -282,8 +282,8 @@ static __always_inline bool gp_sending_answer(struct sock *sk, struct gp_conn *c
 	return !s || gp_look_answer(sk, c, s->window, gp_peek_msg(msg, s->window, GP_LOOK));
 }
 
-/* Follows what the application is about to send. */
-static __always_inline void gp_sending_followed(struct sock *sk, struct gp_conn *c,
+/* Follows what the application is about to send. Whether it fell out of step there. */
+static __always_inline bool gp_sending_followed(struct sock *sk, struct gp_conn *c,
 						const struct tcp_sock *tp, struct msghdr *msg)
 {
 	struct gp_feed x = {.sk = sk, .tp = tp, .c = c, .now = bpf_ktime_get_ns()};
@@ -291,12 +291,14 @@ static __always_inline void gp_sending_followed(struct sock *sk, struct gp_conn 
 	x.f = gp_frame_of(c);
 	x.s = gp_scratch_get();
 	if (!x.f || !x.s)
-		return;
+		return false;
 	c->write_seq = tp->write_seq;
 	if (x.f->started && c->role == GP_ROLE_SERVER)
 		c->last_ns = x.now;
-	if (gp_source_msg(&x.s->source, msg))
-		gp_follow_event(&x, &x.f->out, c->role == GP_ROLE_CLIENT, tp->write_seq);
+	if (!gp_source_msg(&x.s->source, msg))
+		return false;
+	gp_follow_event(&x, &x.f->out, c->role == GP_ROLE_CLIENT, tp->write_seq);
+	return x.s->lost;
 }
 
 /* As a server. Whether what is sent has to be followed. */
@@ -426,9 +428,8 @@ static __always_inline int gp_sending(struct sock *sk, struct gp_conn *c, const 
 	if (!c->frame && !(c->role == GP_ROLE_CLIENT ? gp_sending_client(sk, c, tp, msg)
 						     : gp_sending_server(sk, c, tp, msg)))
 		return 0;
-	gp_sending_followed(sk, c, tp, msg);
-	if (c->role == GP_ROLE_CLIENT && !c->frame && (c->look & GP_LOOK_LOST) &&
-	    gp_phase(c->turn) == GP_PHASE_IDLE) { /* just out of step: by turns it is a request */
+	if (gp_sending_followed(sk, c, tp, msg) && c->role == GP_ROLE_CLIENT &&
+	    gp_phase(c->turn) == GP_PHASE_IDLE) { /* by turns it is a request */
 		c->start_ns = bpf_ktime_get_ns();
 		gp_turn_set(c, GP_PHASE_REQUEST);
 	}
