@@ -12,41 +12,17 @@ static __always_inline struct gp_frame *gp_frame_of(const struct gp_conn *c)
 	return c->frame ? bpf_map_lookup_elem(&frames, &index) : NULL;
 }
 
-static __always_inline void gp_flow_begin(struct gp_flow *flow, __u32 seq)
-{
-	__builtin_memset(&flow->parser, 0, sizeof(flow->parser));
-	flow->seq = seq;
-	flow->carried = 0;
-	flow->ending = 0;
-	flow->aside = 0;
-}
+/*
+ * Gives the connection a frame, from the stream positions `in` and `out` on. 0, or -1 if there is
+ * none, which is counted: its messages then count by turns.
+ */
+int gp_frame_claim(struct gp_conn *c, __u32 in, __u32 out);
 
 /*
- * A frame for the connection, from the stream positions `in` and `out` on. NULL if there is none,
- * which is counted: its messages then count by turns.
+ * All bytes before `seq` have arrived by now. If there is no room, the oldest arrival takes in the
+ * one behind it. Bytes within a long body need none of their own: the last will do. 0.
  */
-static __always_inline struct gp_frame *gp_frame_claim(struct gp_conn *c, __u32 in, __u32 out)
-{
-	for (__u32 way = 0; way < GP_FRAME_WAYS; way++) {
-		__u32 index = (c->id + way) & (GP_FRAMES - 1);
-		struct gp_frame *f = bpf_map_lookup_elem(&frames, &index);
-
-		if (!f)
-			return NULL;
-		if (f->taken || __sync_val_compare_and_swap(&f->taken, 0, 1))
-			continue;
-		f->arrivals_begin = f->arrivals_end = 0;
-		f->begin = f->end = 0;
-		f->waiting = 0;
-		f->current = f->started = f->opens_stream = 0;
-		gp_flow_begin(&f->in, in);
-		gp_flow_begin(&f->out, out);
-		c->frame = index + 1;
-		return f;
-	}
-	gp_drop(GP_DROP_PIPELINE);
-	return NULL;
-}
+int gp_frame_arrival(struct gp_frame *f, __u32 seq, __u64 now);
 
 static __always_inline void gp_frame_release(struct gp_conn *c, struct gp_frame *f)
 {
@@ -72,37 +48,6 @@ static __always_inline bool gp_frame_waiting(const struct gp_frame *f)
 static __always_inline bool gp_frame_busy(const struct gp_frame *f)
 {
 	return f->current;
-}
-
-/*
- * All bytes before `seq` have arrived by now. If there is no room, the oldest arrival takes in the
- * one behind it. Bytes within a long body need none of their own: the last will do.
- */
-static __always_inline void gp_frame_arrival(struct gp_frame *f, __u32 seq, __u64 now)
-{
-	struct gp_arrival *a, *last;
-
-	for (int i = 0; i < GP_ARRIVALS && f->arrivals_begin != f->arrivals_end; i++) {
-		a = &f->arrivals[f->arrivals_begin & (GP_ARRIVALS - 1)];
-		if ((__s32)(a->seq - f->in.seq) > 0)
-			break;
-		f->arrivals_begin++;
-	}
-	last = &f->arrivals[(__u8)(f->arrivals_end - 1) & (GP_ARRIVALS - 1)];
-	if (f->arrivals_begin != f->arrivals_end && seq - f->in.seq <= f->in.parser.skip) {
-		last->seq = last->exact = seq;
-		last->ns = now;
-		return;
-	}
-	if ((__u8)(f->arrivals_end - f->arrivals_begin) == GP_ARRIVALS) {
-		a = &f->arrivals[f->arrivals_begin++ & (GP_ARRIVALS - 1)];
-		last = &f->arrivals[f->arrivals_begin & (GP_ARRIVALS - 1)];
-		last->exact = a->exact;
-		last->ns = a->ns;
-	}
-	a = &f->arrivals[f->arrivals_end++ & (GP_ARRIVALS - 1)];
-	a->seq = a->exact = seq;
-	a->ns = now;
 }
 
 /* When the byte at `seq` arrived, at which a message begins or ends; `otherwise` if that was not

@@ -50,7 +50,7 @@ static __noinline int gp_conn_unnamed(struct sock *sk, struct gp_conn *c)
 static __always_inline struct gp_frame *gp_frame_begin(struct gp_conn *c, __u32 in, __u32 out,
 						       bool started)
 {
-	struct gp_frame *f = gp_frame_claim(c, in, out);
+	struct gp_frame *f = gp_frame_claim(c, in, out) ? NULL : gp_frame_of(c);
 
 	if (!f || c->protocol != GP_PROTOCOL_POSTGRESQL || !started)
 		return f;

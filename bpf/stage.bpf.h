@@ -26,32 +26,6 @@
 #include "thread.bpf.h"
 #include "work.bpf.h"
 
-#define GP_SPENT_TRIES 16
-
-/* What thread `t` has spent until `now`, also while another CPU is switching it: then false. */
-static __always_inline bool gp_thread_spent(const struct gp_thread *t, __u64 now,
-					    struct gp_counters *spent)
-{
-	__u8 sequence = *(volatile __u8 *)&t->sequence;
-	__u64 since, waking, began;
-
-	barrier();
-	since = t->since_ns;
-	waking = t->waking_ns;
-	spent->runqueue_ns = t->runqueue_ns;
-	spent->cpu_ns = t->cpu_ns;
-	spent->io_ns = t->io_ns;
-	began = waking > since ? waking : since;
-	if (t->state == GP_THREAD_RUNNING && now > since)
-		spent->cpu_ns += now - since;
-	else if (t->state == GP_THREAD_WAITING && now > since)
-		spent->runqueue_ns += now - since;
-	else if (waking && now > began)
-		spent->runqueue_ns += now - began;
-	barrier();
-	return !(sequence & 1) && *(volatile __u8 *)&t->sequence == sequence;
-}
-
 /* As gp_thread_spent, of the current thread, even if it was not seen to get the CPU. */
 static __always_inline bool gp_thread_spent_here(struct gp_thread *t, __u64 now,
 						 struct gp_counters *spent)
@@ -59,16 +33,6 @@ static __always_inline bool gp_thread_spent_here(struct gp_thread *t, __u64 now,
 	if (t->state == GP_THREAD_RUNNING)
 		return gp_thread_spent(t, now, spent);
 	return !gp_thread_spent_unseen(t, now, spent);
-}
-
-/* As gp_thread_spent, of a thread that another CPU may be switching: that soon ends. */
-static __always_inline bool gp_thread_spent_there(const struct gp_thread *t, __u64 now,
-						  struct gp_counters *spent)
-{
-	for (int i = 0; i < GP_SPENT_TRIES; i++)
-		if (gp_thread_spent(t, now, spent))
-			return true;
-	return false;
 }
 
 /* The first bytes of a request are readable: takes what its probable handler has waited so far. */

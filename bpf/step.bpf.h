@@ -9,13 +9,6 @@
 #include "gp_parser.h"
 #include "kernel.bpf.h"
 
-/* Bytes of a connection. A step looks at GP_LOOK of them; the rest is what the verifier cannot see
- * to be out of its reach. */
-struct gp_bytes {
-	__u8 at[GP_LOOK];
-	__u8 beyond[256];
-};
-
 #define GP_WINDOW 1024
 #define GP_WINDOW_MARGIN 32 /* readable before it */
 

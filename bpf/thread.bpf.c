@@ -135,6 +135,30 @@ int gp_thread_spent_unseen(struct gp_thread *t, __u64 now, struct gp_counters *s
 	return 0;
 }
 
+struct again {
+	const struct gp_thread *t;
+	__u64 now;
+	struct gp_counters spent;
+	bool done;
+};
+
+static long try_again(__u32 i, struct again *x)
+{
+	x->done = gp_thread_spent(x->t, x->now, &x->spent);
+	return x->done;
+}
+
+int gp_thread_spent_again(struct gp_thread *t, __u64 now, struct gp_counters *spent)
+{
+	struct again x = {.t = t, .now = now};
+
+	if (!t || !spent)
+		return -1;
+	bpf_loop(GP_SPENT_TRIES, try_again, &x, 0);
+	*spent = x.spent;
+	return x.done ? 0 : -1;
+}
+
 int gp_thread_remove(__u32 pid)
 {
 	struct gp_thread *t = gp_thread_find(pid);

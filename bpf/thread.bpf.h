@@ -9,6 +9,7 @@
 #include "maps.bpf.h"
 
 #define GP_THREAD_WAYS 4
+#define GP_SPENT_TRIES 16
 
 /* What a thread record is made of, taken from a task. */
 struct gp_task_id {
@@ -31,6 +32,9 @@ int gp_thread_moved(struct gp_task_id *id, bool renamed);
 
 /* What the current thread has spent until `now`, if it was not seen to get the CPU. 0, or -1. */
 int gp_thread_spent_unseen(struct gp_thread *t, __u64 now, struct gp_counters *spent);
+
+/* As gp_thread_spent, as often as it takes, but GP_SPENT_TRIES times at most. 0, or -1. */
+int gp_thread_spent_again(struct gp_thread *t, __u64 now, struct gp_counters *spent);
 
 /* The thread is gone. */
 int gp_thread_remove(__u32 pid);
@@ -66,6 +70,38 @@ static __always_inline __u64 gp_thread_got_ns(const struct gp_thread *t,
 	if (got > now) /* a switch takes a while */
 		return now;
 	return got > from ? got : from;
+}
+
+/* What thread `t` has spent until `now`, also while another CPU is switching it: then false. */
+static __always_inline bool gp_thread_spent(const struct gp_thread *t, __u64 now,
+					    struct gp_counters *spent)
+{
+	__u8 sequence = *(volatile __u8 *)&t->sequence;
+	__u64 since, waking, began;
+
+	barrier();
+	since = t->since_ns;
+	waking = t->waking_ns;
+	spent->runqueue_ns = t->runqueue_ns;
+	spent->cpu_ns = t->cpu_ns;
+	spent->io_ns = t->io_ns;
+	began = waking > since ? waking : since;
+	if (t->state == GP_THREAD_RUNNING && now > since)
+		spent->cpu_ns += now - since;
+	else if (t->state == GP_THREAD_WAITING && now > since)
+		spent->runqueue_ns += now - since;
+	else if (waking && now > began)
+		spent->runqueue_ns += now - began;
+	barrier();
+	return !(sequence & 1) && *(volatile __u8 *)&t->sequence == sequence;
+}
+
+/* As gp_thread_spent, of a thread that another CPU may be switching: that soon ends. */
+static __always_inline bool gp_thread_spent_there(const struct gp_thread *t, __u64 now,
+						  struct gp_counters *spent)
+{
+	return gp_thread_spent(t, now, spent) ||
+	       !gp_thread_spent_again((struct gp_thread *)t, now, spent);
 }
 
 /* The record of a thread that is known, or NULL. */

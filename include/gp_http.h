@@ -168,31 +168,52 @@ static __always_inline bool gp_http_asks_for_events(const __u8 *bytes, __u32 i)
 	       (gp_load8(bytes + next + 8) | GP_LOWER8) == GP_WORD8("text/eve");
 }
 
+/* What the cheap look sees. */
+struct gp_http_bytes {
+	__u8 at[GP_HTTP_PLAIN + 8];
+};
+
+enum gp_http_line { GP_HTTP_LINE_MORE, GP_HTTP_LINE_LAST, GP_HTTP_LINE_UNFIT };
+
+/*
+ * What the line feed among the eight bytes at `i` means: a header follows; or it ends the head, and
+ * the head ends with the segment's `len` bytes; or this is no plain request.
+ */
+GP_ONCE int gp_http_plain_line(struct gp_http_bytes *bytes, __u32 i, __u32 len)
+{
+	const __u8 *at = (const __u8 *)bytes;
+	__u64 end;
+
+	if (!bytes || i < 8)
+		return GP_HTTP_LINE_UNFIT;
+	asm volatile("" : "+r"(i)); /* the verifier does not see through the two checks as one */
+	if (i > GP_HTTP_PLAIN - 8)
+		return GP_HTTP_LINE_UNFIT;
+	end = gp_http_empty_lines(at + i);
+	if (end)
+		return i + gp_up_to(end) == len ? GP_HTTP_LINE_LAST : GP_HTTP_LINE_UNFIT;
+	return gp_http_asks_for_events(at, i) ? GP_HTTP_LINE_UNFIT : GP_HTTP_LINE_MORE;
+}
+
 static __always_inline bool gp_http_plain(const __u8 *bytes, __u32 len, struct gp_parser *p)
 {
 	const __u64 ones = 0x0101010101010101ull, high = ones << 7;
 	__u16 operation;
+	int line;
 
 	if (len < 16 || len > GP_HTTP_PLAIN) /* "GET / HTTP/1.0", LF, LF */
 		return false;
 	if (!gp_http_known_method(bytes, &operation) || !gp_http_is_bodiless(operation))
 		return false;
-	for (__u32 i = 8; i < GP_HTTP_PLAIN; i += 8) {
-		__u64 end;
-
-		if (i >= len)
-			return false;
+	for (__u32 i = 8; i < GP_HTTP_PLAIN && i < len; i += 8) {
 		/* Also true of some bytes above 127, and that does no harm. */
 		if (!(((gp_load8(bytes + i) ^ ones * '\n') - ones) & high))
 			continue;
-		end = gp_http_empty_lines(bytes + i);
-		if (!end) {
-			if (gp_http_asks_for_events(bytes, i))
-				return false;
+		line = gp_http_plain_line((struct gp_http_bytes *)bytes, i, len);
+		if (line == GP_HTTP_LINE_MORE)
 			continue;
-		}
 		p->operation = operation;
-		return i + gp_up_to(end) == len;
+		return line == GP_HTTP_LINE_LAST;
 	}
 	return false;
 }

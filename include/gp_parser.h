@@ -53,6 +53,20 @@ struct gp_parser {
 
 _Static_assert(sizeof(struct gp_parser) == 24, "two of them stand in every followed connection");
 
+/* A window: a step looks at GP_LOOK bytes; the rest is what the verifier cannot see to be out of its
+ * reach. */
+struct gp_bytes {
+	__u8 at[GP_LOOK];
+	__u8 beyond[256];
+};
+
+/* A part of a step that the verifier is to look at once, and not anew wherever it is called. */
+#ifdef __bpf__
+#define GP_ONCE __attribute__((weak, noinline))
+#else
+#define GP_ONCE static inline
+#endif
+
 /* The compiler must not put a load together from single bytes, which for BPF it else does: the
  * kernels goldpan is for load from any address. */
 #ifdef __bpf__

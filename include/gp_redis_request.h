@@ -178,6 +178,11 @@ static __always_inline int gp_redis_bulk(struct gp_parser *p, const __u8 *at, __
 	return taken;
 }
 
+GP_ONCE int gp_redis_bulk_once(struct gp_parser *p, struct gp_bytes *bytes, __u32 from, __u32 len)
+{
+	return p && bytes ? gp_redis_bulk(p, (const __u8 *)bytes, from, len) : GP_PARSE_LOST;
+}
+
 static __always_inline int gp_redis_bulks(struct gp_parser *p, const __u8 *at, __u32 len)
 {
 	__u32 from = 0;
@@ -193,7 +198,7 @@ static __always_inline int gp_redis_bulks(struct gp_parser *p, const __u8 *at, _
 		if (from >= len || p->state == 0 || p->skip)
 			break;
 		from = gp_redis_forget(p, from);
-		taken = gp_redis_bulk(p, at, from, len);
+		taken = gp_redis_bulk_once(p, (struct gp_bytes *)at, from, len);
 		if (taken <= 0)
 			return from ? (int)from : taken;
 		from += taken;

@@ -233,6 +233,16 @@ static __always_inline int gp_redis_text(struct gp_parser *p, const __u8 *at, __
 	return taken;
 }
 
+/* What an element can be looked up in. */
+struct gp_redis_bytes {
+	__u8 at[2 * GP_LOOK];
+};
+
+GP_ONCE int gp_redis_element_once(struct gp_parser *p, struct gp_redis_bytes *bytes, __u32 len)
+{
+	return p && bytes ? gp_redis_element(p, (const __u8 *)bytes, len) : GP_PARSE_LOST;
+}
+
 /* As many elements as are whole in the window, up to GP_REDIS_ELEMENTS_A_STEP. */
 static __always_inline int gp_redis_elements(struct gp_parser *p, const __u8 *at, __u32 len)
 {
@@ -244,7 +254,7 @@ static __always_inline int gp_redis_elements(struct gp_parser *p, const __u8 *at
 		from = gp_redis_forget(p, from);
 		if (from > GP_LOOK - GP_REDIS_ELEMENT_BYTES)
 			break;
-		taken = gp_redis_element(p, at + from, len - from);
+		taken = gp_redis_element_once(p, (struct gp_redis_bytes *)(at + from), len - from);
 		if (taken <= 0)
 			return from ? (int)from : taken;
 		from += taken;

@@ -51,16 +51,21 @@ static __always_inline __u64 gp_sql_identifier(__u64 word)
 	return lower & ~GP_LOWER8 & (((end & -end) >> 7) - 1);
 }
 
+/* The keyword that `key` stands for; GP_SQL_OTHER if it is none. */
+GP_ONCE int gp_sql_find(__u64 key)
+{
+	GP_SQL_KEYWORDS(GP_SQL_MATCH)
+	return GP_SQL_OTHER;
+}
+
 /* The keyword at `at`, of which `len` bytes are the statement's; GP_SQL_OTHER if it is none. */
 static __always_inline enum gp_sql gp_sql_keyword(const __u8 *at, __u32 len)
 {
-	__u64 head = gp_sql_identifier(gp_low_bytes(gp_load8(at), len)), tail = 0, key;
+	__u64 head = gp_sql_identifier(gp_low_bytes(gp_load8(at), len)), tail = 0;
 
 	if (head >> 56 && len > 8)
 		tail = gp_sql_identifier(gp_low_bytes(gp_load8(at + 8), len - 8));
-	key = GP_SQL_KEY(head, tail);
-	GP_SQL_KEYWORDS(GP_SQL_MATCH)
-	return GP_SQL_OTHER;
+	return gp_sql_find(GP_SQL_KEY(head, tail));
 }
 
 static __always_inline bool gp_sql_is_letter(__u8 c)

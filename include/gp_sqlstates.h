@@ -65,8 +65,9 @@ static __always_inline bool gp_sqlstate_blames_server(__u64 key)
 	       class == GP_WORD8("XX");
 }
 
-/* The five characters of `key`, nothing above them. The comparisons become a search by halves. */
-static __always_inline enum gp_sqlstate gp_sqlstate_find(__u64 key)
+/* The enum gp_sqlstate of the five characters of `key`, nothing above them. The comparisons become
+ * a search by halves. */
+GP_ONCE int gp_sqlstate_find(__u64 key)
 {
 	GP_SQLSTATES(GP_SQLSTATE_MATCH)
 	return gp_sqlstate_blames_server(key) ? GP_SQLSTATE_SERVER : GP_SQLSTATE_CLIENT;
