@@ -15,7 +15,7 @@ CFLAGS ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -Iinclude -Iuser -I$(B) \
 	$(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDFLAGS ?= -pie -Wl,-z,relro,-z,now
-LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lelf -lz -lm
+LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lelf -lz -lm -lpthread
 TEST_LIBS := $(shell pkg-config --libs $(TEST_PKGS) 2>/dev/null)
 # Kernel types are declared in bpf/kernel.bpf.h: nothing comes from the build machine's kernel.
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter \

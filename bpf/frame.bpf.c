@@ -64,4 +64,3 @@ int gp_frame_arrival(struct gp_frame *f, __u32 seq, __u64 now)
 	a->ns = now;
 	return 0;
 }
-

@@ -53,8 +53,8 @@ struct gp_parser {
 
 _Static_assert(sizeof(struct gp_parser) == 24, "two of them stand in every followed connection");
 
-/* A window: a step looks at GP_LOOK bytes; the rest is what the verifier cannot see to be out of its
- * reach. */
+/* A window: a step looks at GP_LOOK bytes; the rest is what the verifier cannot see to be out of
+ * its reach. */
 struct gp_bytes {
 	__u8 at[GP_LOOK];
 	__u8 beyond[256];

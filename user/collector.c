@@ -79,7 +79,7 @@ int gp_collector_new(struct gp_collector **out, const struct gp_loader *loader,
 	if (!err)
 		err = gp_host_watch_new(&c->host, bpf, !cfg->no_sched);
 	if (!err)
-		err = gp_self_watch_new(&c->self, bpf);
+		err = gp_self_watch_new(&c->self, loader);
 	if (!err)
 		err = gp_recycler_new(&c->recycler, slots);
 	if (!err)

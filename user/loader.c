@@ -13,9 +13,11 @@
 #include "hook.h"
 #include "log.h"
 #include "own.h"
+#include "programs.h"
 
 struct gp_loader {
 	struct goldpan_bpf *bpf;
+	struct gp_programs *programs;
 	unsigned int shards;
 	struct gp_choice *choice;
 	size_t choices;
@@ -207,7 +209,7 @@ static int choose_maps(struct gp_loader *l)
 
 static int load(struct gp_loader *l)
 {
-	int err = goldpan_bpf__load(l->bpf);
+	int err = gp_programs_load(&l->programs, l->bpf);
 
 	if (err == -EPERM)
 		gp_error("loading BPF programs is not permitted: run goldpan as root, or with the "
@@ -229,9 +231,11 @@ static struct bpf_link *attach_walk(struct bpf_program *program, const struct bp
 
 static struct bpf_link *attach(const struct gp_loader *l, struct bpf_program *program)
 {
-	if (program == l->bpf->progs.collect)
+	const char *name = bpf_program__name(program);
+
+	if (!strcmp(name, "collect"))
 		return attach_walk(program, l->bpf->maps.conns);
-	if (program == l->bpf->progs.collect_udp)
+	if (!strcmp(name, "collect_udp"))
 		return attach_walk(program, l->bpf->maps.datagrams);
 	if (is_of_cgroup(program))
 		return bpf_program__attach_cgroup(program, gp_cgroups_root(l->cgroups));
@@ -243,10 +247,9 @@ int gp_loader_attach(struct gp_loader *l)
 	int err;
 
 	for (size_t i = 0; i < gp_hooks_count; i++) {
-		struct bpf_program *program =
-			bpf_object__find_program_by_name(l->bpf->obj, gp_hooks[i].program);
+		struct bpf_program *program = gp_programs_find(l->programs, gp_hooks[i].program);
 
-		if (!bpf_program__autoload(program))
+		if (!program)
 			continue;
 		l->link[i] = attach(l, program);
 		if (l->link[i])
@@ -256,6 +259,7 @@ int gp_loader_attach(struct gp_loader *l)
 			 strerror(-err), gp_hooks[i].missing);
 		return err;
 	}
+	gp_programs_settle(l->programs);
 	return 0;
 }
 
@@ -296,6 +300,7 @@ void gp_loader_free(struct gp_loader **loader)
 		return;
 	for (size_t i = 0; l->link && i < gp_hooks_count; i++)
 		bpf_link__destroy(l->link[i]);
+	gp_programs_free(&l->programs);
 	goldpan_bpf__destroy(l->bpf);
 	gp_cgroups_free(&l->cgroups);
 	free(l->link);
@@ -314,6 +319,11 @@ const struct bpf_link *gp_loader_link(const struct gp_loader *l, const char *pro
 		if (!strcmp(gp_hooks[i].program, program))
 			return l->link[i];
 	return NULL;
+}
+
+const struct gp_programs *gp_loader_programs(const struct gp_loader *l)
+{
+	return l->programs;
 }
 
 unsigned int gp_loader_shards(const struct gp_loader *l)

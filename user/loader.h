@@ -12,6 +12,7 @@
 struct bpf_link;
 struct goldpan_bpf;
 struct gp_loader;
+struct gp_programs;
 
 /*
  * Loads the programs that the configuration asks for, with maps sized by it. Nothing is attached
@@ -24,8 +25,9 @@ void gp_loader_free(struct gp_loader **l);
 /* Attaches every program that was loaded. 0, or -errno likewise. */
 int gp_loader_attach(struct gp_loader *l);
 
-/* The skeleton: maps and programs. Owned by the loader. */
+/* The skeleton, for its maps; and the programs. Owned by the loader. */
 struct goldpan_bpf *gp_loader_bpf(const struct gp_loader *l);
+const struct gp_programs *gp_loader_programs(const struct gp_loader *l);
 
 /* The link of a program by its name, or NULL if it is not attached. */
 const struct bpf_link *gp_loader_link(const struct gp_loader *l, const char *program);

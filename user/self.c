@@ -11,39 +11,31 @@
 #include "bpf_object.h"
 #include "drain.h"
 #include "own.h"
+#include "programs.h"
 
 struct gp_self_watch {
 	struct goldpan_bpf *bpf;
 	struct gp_mapped *dropped;
-	size_t programs;
+	const struct gp_programs *programs;
 	struct gp_program *last; /* totals at the last collection */
 	uint64_t *missed;	 /* likewise: runs that the kernel left out */
 	uint64_t cpu_ns;
 };
 
-static size_t count_programs(struct goldpan_bpf *bpf)
-{
-	struct bpf_program *program;
-	size_t n = 0;
-
-	bpf_object__for_each_program(program, bpf->obj) n += bpf_program__fd(program) >= 0;
-	return n;
-}
-
-int gp_self_watch_new(struct gp_self_watch **out, struct goldpan_bpf *bpf)
+int gp_self_watch_new(struct gp_self_watch **out, const struct gp_loader *loader)
 {
 	gp_auto(gp_self_watch_free) struct gp_self_watch *w = calloc(1, sizeof(*w));
 	int err;
 
 	if (!w)
 		return -ENOMEM;
-	w->bpf = bpf;
-	w->programs = count_programs(bpf);
-	w->last = calloc(w->programs + 1, sizeof(*w->last));
-	w->missed = calloc(w->programs + 1, sizeof(*w->missed));
+	w->bpf = gp_loader_bpf(loader);
+	w->programs = gp_loader_programs(loader);
+	w->last = calloc(gp_programs_count(w->programs) + 1, sizeof(*w->last));
+	w->missed = calloc(gp_programs_count(w->programs) + 1, sizeof(*w->missed));
 	if (!w->last || !w->missed)
 		return -ENOMEM;
-	err = gp_mapped_new(&w->dropped, bpf->maps.dropped, GP_SHARDS_MAX);
+	err = gp_mapped_new(&w->dropped, w->bpf->maps.dropped, GP_SHARDS_MAX);
 	if (err)
 		return err;
 	if (!gp_mapped_at(w->dropped, 0))
@@ -69,10 +61,8 @@ void gp_self_watch_free(struct gp_self_watch **watch)
  * the next receive, and counted there; a connection's state is seen by the handler's twin. What is
  * left: a thread's wait is not known, or an exchange not seen.
  */
-static void count_missed(struct gp_self *self, const struct bpf_program *program, uint64_t missed)
+static void count_missed(struct gp_self *self, const char *name, uint64_t missed)
 {
-	const char *name = bpf_program__name(program);
-
 	if (!strcmp(name, "waking_tp") || !strcmp(name, "switch_tp"))
 		self->dropped[GP_DROP_THREADS] += missed;
 	else if (!strcmp(name, "read_tp") || !strcmp(name, "send_tp"))
@@ -82,32 +72,26 @@ static void count_missed(struct gp_self *self, const struct bpf_program *program
 /* The kernel's own statistics of the programs: all 0 unless it keeps them. */
 static int collect_programs(struct gp_self_watch *w, struct gp_self *self)
 {
-	struct bpf_program *program;
-	size_t n = 0;
+	size_t programs = gp_programs_count(w->programs), n;
 
-	self->program = calloc(w->programs + 1, sizeof(*self->program));
+	self->program = calloc(programs + 1, sizeof(*self->program));
 	if (!self->program)
 		return -ENOMEM;
-	bpf_object__for_each_program(program, w->bpf->obj)
-	{
+	for (n = 0; n < programs; n++) {
+		const char *name = gp_programs_name(w->programs, n);
 		struct bpf_prog_info info = {};
 		__u32 len = sizeof(info);
-		int fd = bpf_program__fd(program);
 
-		if (fd < 0 || n >= w->programs)
-			continue;
-		if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		if (bpf_obj_get_info_by_fd(gp_programs_fd(w->programs, n), &info, &len))
 			return -errno;
-		snprintf(self->program[n].name, sizeof(self->program[n].name), "%s",
-			 bpf_program__name(program));
+		snprintf(self->program[n].name, sizeof(self->program[n].name), "%s", name);
 		self->program[n].runs = info.run_cnt - w->last[n].runs;
 		self->program[n].ns = info.run_time_ns - w->last[n].ns;
 		w->last[n].runs = info.run_cnt;
 		w->last[n].ns = info.run_time_ns;
-		count_missed(self, program, info.recursion_misses - w->missed[n]);
+		count_missed(self, name, info.recursion_misses - w->missed[n]);
 		w->missed[n] = info.recursion_misses;
 		self->has_programs |= self->program[n].runs > 0;
-		n++;
 	}
 	self->programs = n;
 	return 0;
