@@ -126,6 +126,8 @@ static __always_inline void gp_task_id(struct gp_task_id *id, struct task_struct
 	id->cgroup = task->cgroups->dfl_cgrp->kn->id;
 	id->is_kernel = !!(task->flags & PF_KTHREAD);
 	id->parent = 0;
+	__builtin_memset(id->name, 0,
+			 sizeof(id->name)); /* it is a key: also what the name leaves */
 	bpf_probe_read_kernel_str(id->name, sizeof(id->name), task->group_leader->comm);
 }
 

@@ -10,15 +10,23 @@ import subprocess
 KINDS = ("prog", "map", "link")
 
 
-def _show(kind):
-    bpftool = shutil.which("bpftool") or "/usr/sbin/bpftool"
-    done = subprocess.run([bpftool, "-j", kind, "show"], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+def _bpftool(*words):
+    argv = [shutil.which("bpftool") or "/usr/sbin/bpftool", "-j", *map(str, words)]
+    return json.loads(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)
+
+
+def map_name(number):
+    return _bpftool("map", "show", "id", number)["name"]
+
+
+def elements(number):
+    """The values of a map whose types are known to the kernel, as dictionaries."""
+    return [element["formatted"]["value"] for element in _bpftool("map", "dump", "id", number)]
 
 
 def existing():
     """{(kind, id): description} of all that is in the kernel."""
-    return {(kind, o["id"]): o for kind in KINDS for o in _show(kind)}
+    return {(kind, o["id"]): o for kind in KINDS for o in _bpftool(kind, "show")}
 
 
 def _held_by_descriptors():
