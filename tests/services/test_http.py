@@ -10,54 +10,16 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from goldpan_test import http_client  # noqa: E402
+from goldpan_test import http_client, mixes  # noqa: E402
 from goldpan_test.clients import Account, Connection, batches, together  # noqa: E402
 from goldpan_test.harness import free_ports  # noqa: E402
 from goldpan_test.http_client import Request, alone, continued, given_up, load  # noqa: E402
 from goldpan_test.protocols import ProtocolCase, operations  # noqa: E402
-from goldpan_test.servers import Nginx  # noqa: E402
+from goldpan_test.mixes import MixedNginx  # noqa: E402
 
 REQUESTS = 12000
 WORKERS = 4
 DEPTH = 30
-ALWAYS = "Thu, 01 Jan 2099 00:00:00 GMT"
-SERVER = """
-    location /none { return 204; }
-    location /busy { return 503; }
-    location /broken { return 500; }
-    location /away { return 302 /; }
-    location /long { return 200 "%s"; }
-    location /chunked { ssi on; ssi_types *; alias %s/www/; }
-    location /files { dav_methods PUT DELETE; create_full_put_path on; }
-    if_modified_since before; client_max_body_size 300k; client_body_buffer_size 4k;
-"""
-
-
-def mix(rng):
-    """One of all that the server has an answer for, the plain ones most often."""
-    body = rng.randbytes(rng.choice((0, 1, 10, 500, 5000)))
-    name = f"/files/{rng.randrange(20)}"
-    return rng.choices((
-        Request("GET", "/"),
-        Request("GET", "/?q=" + "q" * rng.randrange(800), headers=(f"X-Some: {'s' * 90}",) * 3),
-        Request("HEAD", "/"),
-        Request("GET", "/missing"),
-        Request("GET", "/none"),
-        Request("GET", "/busy"),
-        Request("GET", "/away"),
-        Request("GET", "/", headers=(f"If-Modified-Since: {ALWAYS}",)),
-        Request("GET", "/long"),
-        Request("GET", "/chunked/index.html"),
-        Request("HEAD", "/chunked/index.html"),
-        Request("POST", "/", body),
-        Request("POST", "/none", body, chunked=rng.choice((0, 20, 700))),
-        Request("PUT", name, body),
-        Request("PUT", name, body, chunked=rng.choice((20, 700, 6000))),
-        Request("DELETE", name),
-        Request("OPTIONS", "/"),
-        Request("PATCH", "/none", body),
-        Request("BREW", "/none"),
-    ), (20, 5, 5, 3, 3, 3, 2, 3, 1, 4, 1, 2, 3, 3, 3, 2, 1, 1, 1))[0]
 
 
 class HttpTest(ProtocolCase):
@@ -66,12 +28,8 @@ class HttpTest(ProtocolCase):
     def serve(self, count=1, workers=1):
         """nginx on so many ports, observed. The first of them."""
         first = free_ports(count)
-        home = os.path.join(self.directory, f"nginx-{first}")
-        self.nginx = self.keep(Nginx(self.directory, range(first, first + count), workers=workers,
-                                     server=SERVER % ("long" * 1000, home)))
-        self.files = os.path.join(home, "www", "files")
-        os.mkdir(self.files)
-        os.chmod(self.files, 0o777)
+        self.nginx = self.keep(MixedNginx(self.directory, range(first, first + count),
+                                          workers=workers))
         self.observe(first, count)
         return first
 
@@ -79,7 +37,7 @@ class HttpTest(ProtocolCase):
         """REQUESTS by WORKERS at once, in batches of up to `depth`."""
         def job(seed):
             rng = random.Random(seed)
-            return load(port, batches(rng, mix, REQUESTS // WORKERS, depth),
+            return load(port, batches(rng, mixes.http, REQUESTS // WORKERS, depth),
                         rng if is_cut else None)
         account = together([lambda seed=seed: job(seed) for seed in range(WORKERS)])
         self.assertEqual(account.total(), REQUESTS)
@@ -106,7 +64,7 @@ class HttpTest(ProtocolCase):
         port = self.serve()
         rng = random.Random(1)
         account, recording, wire = self.timed(
-            port, lambda: load(port, batches(rng, mix, REQUESTS, 1)))
+            port, lambda: load(port, batches(rng, mixes.http, REQUESTS, 1)))
         self.check(recording, port, account)
         self.check_times(recording, port, account, wire)
 

@@ -12,85 +12,19 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from goldpan_test import postgresql_client  # noqa: E402
+from goldpan_test import mixes, postgresql_client  # noqa: E402
 from goldpan_test.clients import Account, batches, together  # noqa: E402
 from goldpan_test.harness import free_ports  # noqa: E402
+from goldpan_test.mixes import POSTGRESQL_FIRST as FIRST  # noqa: E402
 from goldpan_test.postgresql import PostgreSQL  # noqa: E402
 from goldpan_test.postgresql_client import (  # noqa: E402
-    FLUSH, Copy, Extended, Query, Session, bind, cancelled, close, describe, execute, load, parse,
-    refused_ssl, refused_start)
+    Copy, Query, Session, cancelled, load, refused_ssl, refused_start)
 from goldpan_test.protocols import ProtocolCase  # noqa: E402
 from goldpan_test.servers import wait_closed  # noqa: E402
 
 REQUESTS = 12000
 WORKERS = 4
-FIND = "SELECT name FROM things WHERE id = $1"
-ADD = "INSERT INTO things VALUES ($1, 'new')"
 COPY_OUT = "COPY (SELECT i, repeat('c', 500) FROM generate_series(1, 8000) i) TO STDOUT"
-# What each session begins with: a table of its own, so that none waits for another.
-FIRST = (
-    Query("CREATE TEMP TABLE things (id int PRIMARY KEY, name text)"),
-    Query("INSERT INTO things SELECT i, 'old' FROM generate_series(1, 100) i"),
-    Extended("PARSE", parse(FIND, "find")),
-    Extended("PARSE", parse(ADD, "add"), describe("add")),
-)
-
-
-def simple(rng):
-    key = rng.randrange(1, 1000)
-    return rng.choice((
-        Query(f"SELECT name FROM things WHERE id = {key}"),
-        Query(f"select '{'x' * key}'"),
-        Query("SELECT i, 'row' FROM generate_series(1, 50) i"),
-        Query(f"INSERT INTO things VALUES ({key}, 'new')"),  # often 23505
-        Query(f"UPDATE things SET name = 'set' WHERE id < {key % 100}"),
-        Query(f"DELETE FROM things WHERE id = {key}"),
-        Query("SELECT 1 / 0"),  # 22012
-        Query("SELECT * FROM nowhere"),  # 42P01
-        Query("SELEC 1", operation="other"),  # 42601
-        Query("SELECT 1; SELECT 2; SELECT 3"),
-        Query("UPDATE things SET name = 'a'; SELECT 1 / 0; SELECT 1"),
-        Query("", operation="other") if key % 2 else Query(";", operation="other"),
-        Query("-- a note\n /* and another */ SELECT 1", operation="SELECT"),
-        Query("(SELECT 1) UNION (SELECT 2)", operation="SELECT"),
-        Query("WITH a AS (SELECT 1) SELECT * FROM a"),
-        Query("VALUES (1), (2)"),
-        Query("SHOW work_mem"),
-        Query("SET work_mem = '5MB'"),
-        Query("EXPLAIN SELECT 1"),
-        Query("DROP TABLE IF EXISTS nowhere"),  # with a notice
-        Query("BEGIN"), Query("COMMIT"), Query("ROLLBACK"), Query("END"),
-    ))
-
-
-def extended(rng):
-    key = str(rng.randrange(1, 1000))
-    return rng.choice((
-        Extended("SELECT", parse(FIND), bind(key), execute()),
-        Extended("SELECT", parse("SELECT repeat('y', $1)"), describe(), bind(key), execute()),
-        Extended("SELECT", parse(FIND), FLUSH, bind(key), FLUSH, execute(), FLUSH),
-        Extended("INSERT", parse(ADD), bind(key), execute()),
-        Extended("SELECT", parse("SELECT 1 / $1::int"), bind("0"), execute()),
-        Extended("other", parse("SELEC 1"), bind(), execute()),
-        Extended("UPDATE", parse("SELECT 1"), bind(), execute(),
-                 parse("UPDATE things SET name = $1"), bind("both"), execute()),
-        Extended("PARSE", parse("SELECT 1"), describe()),
-        Extended("PARSE", parse("SELECT * FROM nowhere")),
-        Extended(None, bind(key, name="find"), execute()),
-        Extended(None, bind(key, name="find"), execute(), bind(key, name="find"), execute()),
-        Extended(None, bind(key, name="add"), execute()),
-        Extended(None, bind("none", name="find"), execute()),  # 22P02
-        Extended(None, bind(name="never"), execute()),  # 26000
-        Extended(None, close("never")),
-        Extended(None),
-        Extended("BEGIN", parse("BEGIN"), bind(), execute()),
-        Extended("COMMIT", parse("commit"), bind(), execute()),
-        Query("ROLLBACK"),
-    ))
-
-
-def mix(rng):
-    return (simple if rng.random() < 0.5 else extended)(rng)
 
 
 class PostgreSQLTest(ProtocolCase):
@@ -118,7 +52,7 @@ class PostgreSQLTest(ProtocolCase):
 
         def job(seed):
             rng = random.Random(seed)
-            return load(port, batches(rng, mix, REQUESTS // WORKERS, depth),
+            return load(port, batches(rng, mixes.postgresql, REQUESTS // WORKERS, depth),
                         rng if is_cut else None, first=FIRST)
         account = together([lambda seed=seed: job(seed) for seed in range(WORKERS)])
         self.assertEqual(account.total(), REQUESTS + WORKERS * (1 + len(FIRST)))
@@ -143,7 +77,7 @@ class PostgreSQLTest(ProtocolCase):
         port = self.serve()
         rng = random.Random(1)
         account, recording, wire = self.timed(
-            port, lambda: load(port, batches(rng, mix, REQUESTS, 1), first=FIRST))
+            port, lambda: load(port, batches(rng, mixes.postgresql, REQUESTS, 1), first=FIRST))
         self.check(recording, port, account)
         self.check_times(recording, port, account, wire)
 

@@ -8,7 +8,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from goldpan_test import loads, redis_client  # noqa: E402
+from goldpan_test import loads, mixes, redis_client  # noqa: E402
 from goldpan_test.clients import Account, Connection, batches, together  # noqa: E402
 from goldpan_test.harness import free_ports  # noqa: E402
 from goldpan_test.protocols import ProtocolCase, operations  # noqa: E402
@@ -28,50 +28,9 @@ TRANSACTIONS = (
 )
 
 
-def mix(rng, most=2000):
-    """One of all kinds of commands and errors, the plain ones most often; values of up to `most`
-    bytes, a rare one of 50 times that."""
-    key, value = f"key:{rng.randrange(50)}", rng.randbytes(rng.choice((0, 3, most // 20, most)))
-    return rng.choices((
-        Command("GET", key),
-        Command("SET", key, value),
-        Command("set", key, value, "EX", 100),
-        Command("MGET", *(f"key:{i}" for i in range(rng.randrange(1, 20)))),
-        Command("INCR", "counter"),
-        Command("LPUSH", "list", value),
-        Command("LRANGE", "list", 0, rng.randrange(10)),
-        Command("LTRIM", "list", 0, 100),
-        Command("HSET", "hash", key[-1], value),
-        Command("HGETALL", "hash"),
-        Command("ZADD", "sorted", rng.random(), key[-1]),
-        Command("ZRANGE", "sorted", 0, -1, "WITHSCORES"),
-        Command("DEL", key),
-        Command("EXISTS", key),
-        Command("PING"),
-        Command("ECHO", value),
-        Command("CONFIG", "GET", "max*", operation="CONFIG GET"),
-        Command("client", "setname", "tester", operation="CLIENT SETNAME"),
-        Command("OBJECT", "ENCODING", key, operation="OBJECT ENCODING"),
-        Command("EVAL", "return {1, {2, 'three', {}}, false}", 0),
-        Command("SET", "big", value * 50),
-        Command("GET", "big"),
-        Command("PING", inline=True),
-        Command("SET", key, "inline", inline=True),
-        Command("get", key, inline=True),
-        Command("LPUSH", "counter", 1),  # WRONGTYPE
-        Command("GET"),  # ERR: wrong number of arguments
-        Command("BREW", "tea", operation="other"),  # ERR: unknown command
-        Command("EVALSHA", "0" * 40, 0),  # NOSCRIPT
-        Command("EVAL", "return redis.error_reply('MINE own')", 0),
-        Command("HELLO", 9),  # NOPROTO
-        Command("XGROUP", "CREATE", "none", "group", 0, operation="XGROUP CREATE"),  # ERR
-    ), (20, 20, 5, 5, 5, 5, 5, 5, 5, 2, 5, 2, 5, 5, 3, 3, 1, 1, 2, 2, 1, 1, 3, 2, 3, 3, 3, 3, 2, 0,
-        1, 1))[0]
-
-
 def small(rng):
-    """As mix, but so that the answers to a whole batch are less than 64 KiB."""
-    return mix(rng, 60)
+    """As mixes.redis, but so that the answers to a whole batch are less than 64 KiB."""
+    return mixes.redis(rng, 60)
 
 
 class RedisTest(ProtocolCase):
@@ -85,7 +44,7 @@ class RedisTest(ProtocolCase):
         self.observe(first, count)
         return first
 
-    def mixed(self, port, depth, is_cut, of=mix):
+    def mixed(self, port, depth, is_cut, of=mixes.redis):
         """REQUESTS by WORKERS at once, in batches of up to `depth`; half of them in RESP3."""
         def job(seed):
             rng = random.Random(seed)
@@ -117,7 +76,7 @@ class RedisTest(ProtocolCase):
         port = self.serve()
         rng = random.Random(1)
         account, recording, wire = self.timed(
-            port, lambda: load(port, batches(rng, mix, REQUESTS, 1)))
+            port, lambda: load(port, batches(rng, mixes.redis, REQUESTS, 1)))
         self.check(recording, port, account)
         self.check_times(recording, port, account, wire)
 
