@@ -193,6 +193,9 @@ static __always_inline void gp_follow_request(struct gp_feed *x, __u8 events, __
 			c->start_ns = start_ns;
 			if (c->role == GP_ROLE_CLIENT)
 				gp_turn_set(c, GP_PHASE_REQUEST);
+			else if (gp_phase(c->turn) != GP_PHASE_READ)
+				gp_turn_far(c,
+					    x->now); /* its beginning was read with those before */
 		}
 	}
 	if (events & GP_EVENT_NAMED) {

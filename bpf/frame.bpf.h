@@ -38,6 +38,12 @@ static __always_inline bool gp_flow_between(const struct gp_flow *flow)
 	       !flow->ending;
 }
 
+/* Is all that is known of the next message a few bytes, too few to tell what it is? */
+static __always_inline bool gp_flow_carries(const struct gp_flow *flow)
+{
+	return flow->carried && !flow->parser.state && !flow->parser.skip && !flow->aside;
+}
+
 /* Requests wait behind the current exchange. */
 static __always_inline bool gp_frame_waiting(const struct gp_frame *f)
 {

@@ -28,11 +28,19 @@ static __noinline int gp_conn_named(struct sock *sk, struct gp_conn *c)
 {
 	struct gp_endpoint_info *info = gp_endpoint_info(c->endpoint);
 	struct gp_endpoint_key key = {};
+	struct gp_current *cur;
+	struct gp_thread *t;
 
 	if (c->flags & GP_CONN_IGNORED || (info && info->key.protocol == c->protocol))
 		return 0;
 	gp_endpoint_key(&key, sk, c);
 	gp_conn_retype(c, &key);
+	if (c->role == GP_ROLE_SERVER) { /* what it is about to call is called for that endpoint */
+		t = gp_thread_find(bpf_get_current_task_btf()->pid);
+		cur = t ? gp_current_of(t) : NULL;
+		if (cur && cur->id == c->id)
+			cur->endpoint = c->endpoint;
+	}
 	return 0;
 }
 
@@ -78,7 +86,8 @@ static __always_inline void gp_follow_event(struct gp_feed *x, struct gp_flow *f
 			gp_conn_unnamed(x->sk, x->c);
 		return;
 	}
-	if (!f->current && gp_phase(x->c->turn) != GP_PHASE_IDLE) {
+	if (!f->current && gp_phase(x->c->turn) != GP_PHASE_IDLE &&
+	    !(requests && gp_flow_carries(flow))) {
 		gp_turn_set(x->c, GP_PHASE_IDLE); /* what was read or sent was no exchange's */
 		gp_follow_unread(x);
 	}

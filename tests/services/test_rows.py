@@ -216,6 +216,20 @@ class Rows(RowCase):
         self.expect("other", "none")
         self.check(sides=("server",))
 
+    def test_too_little_to_tell(self):
+        """The first bytes of a request, which say nothing yet, and then the client leaves."""
+        self.open()
+        self.exchange(GET, OK, "GET", "200")
+        self.client.send(GET[:2])
+        self.server.take(2)
+        pause()
+        for role in ("server", "client"):
+            found, = [r for r in export_now(self.observer) if r["type"] == "endpoint"
+                      and r["role"] == role and r["protocol"] == "http"]
+            self.assertEqual(found["in_flight"]["now"], 1)
+        self.expect("other", "none")
+        self.check()
+
     def test_no_answer(self):
         """A request that hangs is seen, with its age, though nothing completes."""
         self.open()
@@ -400,6 +414,26 @@ class Pipelined(RowCase):
             self.assertGreater(found["in_flight"]["oldest_s"], PAUSE_S)
         self.answer((start,) * 2, self.KINDS[1:])
         self.check()
+
+    def test_begun_with_the_one_before(self):
+        """Its first bytes are read with the request before it, too few to tell a message; the rest
+        once that is answered. Then it is in flight, and where its time goes is known."""
+        self.open()
+        start = self.client.send(GET + GET + POST[:3])
+        self.server.take(len(GET + GET) + 3)
+        self.answer((start,) * 2, self.KINDS[:1] * 2)
+        self.client.send(POST[3:])
+        self.server.take(len(POST) - 3)
+        pause()
+        for role in ("server", "client"):
+            found, = [r for r in export_now(self.observer) if r["type"] == "endpoint"
+                      and r["role"] == role and r["protocol"] == "http"]
+            self.assertEqual(found["in_flight"]["now"], 1)
+        self.answer((start,), self.KINDS[1:2])
+        recording = self.check()
+        stages = recording.endpoint(role="server", port=self.port).records[-1]["stages_s"]
+        self.assertLess(stages["unattributed"], PAUSE_S)
+        self.assertGreater(stages["sleep"], PAUSE_S)
 
     def test_aborted_with_some_waiting(self):
         """Three requests, one answer, and the server hangs up."""
