@@ -9,6 +9,7 @@ import urllib.request
 
 from .harness import Process, free_ports, wait_until
 
+NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 PAGE_BYTES = 612  # nginx's own welcome page has this size
 
 
@@ -48,11 +49,12 @@ def accepts(port, host="127.0.0.1"):
 class Nginx(Process):
     """nginx that serves one static page on each of `ports`; its own counts on another port.
 
-    `listen` is added to each listen directive, `server` to their server block, `http` beside it.
+    `listen` is added to each listen directive, `server` to their server block, `http` beside it,
+    `top` before all. `program`: nginx by another name, so that it is a service of its own.
     """
 
     def __init__(self, directory, ports, workers=1, worker_connections=4096, listen="", server="",
-                 http=""):
+                 http="", top="", program=None):
         home = os.path.join(directory, f"nginx-{ports[0]}")
         os.makedirs(os.path.join(home, "www"))
         with open(os.path.join(home, "www", "index.html"), "w", encoding="ascii") as page:
@@ -63,7 +65,7 @@ class Nginx(Process):
         listens = "\n".join(f"listen 127.0.0.1:{port} {listen};" for port in ports)
         config = os.path.join(home, "nginx.conf")
         with open(config, "w", encoding="ascii") as file:
-            file.write(f"""
+            file.write(f"""{top}
 daemon off; worker_processes {workers}; pid {home}/pid; error_log {home}/error;
 events {{ worker_connections {worker_connections}; }}
 http {{
@@ -79,8 +81,7 @@ http {{
 }}
 """)
         self.home = home
-        super().__init__([shutil.which("nginx") or "/usr/sbin/nginx", "-c", config, "-p", home],
-                         directory)
+        super().__init__([program or NGINX, "-c", config, "-p", home], directory)
 
     def ready(self):
         wait_until(lambda: self._alive() and accepts(self.status_port), 10, "nginx listening")
