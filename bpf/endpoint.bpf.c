@@ -152,15 +152,6 @@ static __always_inline void move_listener(struct gp_conn *c, __u32 service, __u3
 	l->endpoint = endpoint;
 }
 
-/* The endpoint that was last recognised at the place of `ref`, of what is not recognised yet. */
-static __always_inline __u32 last_recognised(__u32 ref)
-{
-	struct gp_endpoint_info *info = gp_endpoint_info(ref);
-	__u32 hint = info ? info->hint : 0;
-
-	return hint && gp_endpoint_info(hint) ? hint : ref;
-}
-
 int gp_conn_assign(struct gp_conn *c, __u32 service, struct gp_endpoint_key *key)
 {
 	__u32 ref;
@@ -170,7 +161,7 @@ int gp_conn_assign(struct gp_conn *c, __u32 service, struct gp_endpoint_key *key
 	key->service = service;
 	ref = gp_endpoint_get(key);
 	if (!key->protocol && !(c->look & GP_LOOK_OFF))
-		ref = last_recognised(ref);
+		ref = gp_endpoint_recognised(ref);
 	if (ref != c->endpoint) {
 		count_handing_over(c);
 		move(c, ref);
@@ -182,24 +173,51 @@ int gp_conn_assign(struct gp_conn *c, __u32 service, struct gp_endpoint_key *key
 
 int gp_conn_retype(struct gp_conn *c, struct gp_endpoint_key *key)
 {
-	struct gp_endpoint_info *info;
-	__u32 ref, unknown;
-	__u8 protocol;
+	__u32 ref;
 
 	if (!c || !key)
 		return -1;
 	key->service = c->service;
 	ref = gp_endpoint_get(key);
-	if (ref != c->endpoint) {
+	if (ref != c->endpoint)
 		move(c, ref);
-		move_listener(c, c->service, ref);
-	}
 	gp_conn_place(c, c->service, ref);
-	protocol = key->protocol;
-	key->protocol = GP_PROTOCOL_UNKNOWN;
-	unknown = protocol ? gp_endpoint_get(key) : ref;
-	info = gp_endpoint_info(unknown);
-	if (info && GP_REF_INDEX(unknown) > GP_SLOT_OTHER_CLIENT)
-		info->hint = protocol ? ref : 0;
+	return 0;
+}
+
+/* Whether the endpoint is one place's, and nobody's `other`. */
+static __always_inline bool is_of_a_place(const struct gp_endpoint_info *info)
+{
+	return info && !(info->key.flags & GP_KEY_OTHER) &&
+	       GP_REF_INDEX(info->ref) > GP_SLOT_OTHER_CLIENT;
+}
+
+int gp_conn_recognised(struct gp_conn *c)
+{
+	struct gp_endpoint_info *info = c ? gp_endpoint_info(c->endpoint) : NULL;
+	struct gp_endpoint_key key;
+
+	if (!c || !is_of_a_place(info) || !info->key.protocol)
+		return -1;
+	move_listener(c, c->service, c->endpoint);
+	key = info->key;
+	key.protocol = GP_PROTOCOL_UNKNOWN;
+	info = gp_endpoint_info(gp_endpoint_get(&key));
+	if (is_of_a_place(info))
+		info->hint = c->endpoint;
+	return 0;
+}
+
+int gp_conn_settle(struct gp_conn *c)
+{
+	__u32 ref;
+
+	if (!c)
+		return -1;
+	ref = gp_conn_endpoint(c);
+	if (ref == c->endpoint)
+		return 0;
+	move(c, ref);
+	gp_conn_place(c, c->service, ref);
 	return 0;
 }

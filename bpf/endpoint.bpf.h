@@ -17,11 +17,17 @@ __u32 gp_endpoint_get(struct gp_endpoint_key *key);
  */
 int gp_conn_assign(struct gp_conn *c, __u32 service, struct gp_endpoint_key *key);
 
-/*
- * What the connection speaks is known now: moves it to the endpoint of `key`, at the same service.
- * Those to come at the same place begin there.
- */
+/* Moves the connection to the endpoint of `key`, at the same service: what it seems to speak. */
 int gp_conn_retype(struct gp_conn *c, struct gp_endpoint_key *key);
+
+/*
+ * It is sure by now that the connection speaks its endpoint's protocol: what happens at the same
+ * place before others are recognised belongs there.
+ */
+int gp_conn_recognised(struct gp_conn *c);
+
+/* Moves a connection whose protocol is not known, and may never be, to where it belongs by then. */
+int gp_conn_settle(struct gp_conn *c);
 
 /* Who has the slot of a service or endpoint; NULL if it belongs to somebody else by now. */
 static __always_inline struct gp_service_info *gp_service_info(__u32 ref)
@@ -38,6 +44,22 @@ static __always_inline struct gp_endpoint_info *gp_endpoint_info(__u32 ref)
 	struct gp_endpoint_info *info = bpf_map_lookup_elem(&endpoint_infos, &index);
 
 	return info && info->ref == ref ? info : NULL;
+}
+
+/* The endpoint that was last recognised at the place of `ref`, an `unknown`; `ref` if none was. */
+static __always_inline __u32 gp_endpoint_recognised(__u32 ref)
+{
+	struct gp_endpoint_info *info = gp_endpoint_info(ref);
+	__u32 hint = info ? info->hint : 0;
+
+	return hint && gp_endpoint_info(hint) ? hint : ref;
+}
+
+/* Where what happens on the connection belongs, be it recognised or not. */
+static __always_inline __u32 gp_conn_endpoint(const struct gp_conn *c)
+{
+	return c->look & (GP_LOOK_OFF | GP_LOOK_CONFIRMED) ? c->endpoint
+							   : gp_endpoint_recognised(c->endpoint);
 }
 
 /* Adds to the open connections of an endpoint. */

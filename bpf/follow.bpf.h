@@ -241,6 +241,14 @@ static __always_inline void gp_follow_answer(struct gp_feed *x, __u8 events, __u
 		gp_follow_stream(x);
 }
 
+/* A request and its answer made sense. */
+static __always_inline void gp_conn_confirm(struct gp_conn *c)
+{
+	if (c->look & GP_LOOK_TENTATIVE)
+		gp_conn_recognised(c);
+	c->look &= ~(GP_LOOK_TENTATIVE | GP_LOOK_LOST);
+}
+
 /* A message has ended before the position `seq`. */
 static __noinline int gp_follow_message(struct gp_feed *x, __u32 seq)
 {
@@ -256,7 +264,7 @@ static __noinline int gp_follow_message(struct gp_feed *x, __u32 seq)
 		return 0;
 	if (c->role == GP_ROLE_CLIENT)
 		last_ns = gp_follow_arrived(x, seq - 1);
-	c->look &= ~(GP_LOOK_TENTATIVE | GP_LOOK_LOST); /* a request and its answer made sense */
+	gp_conn_confirm(c);
 	gp_follow_end(x, last_ns, GP_PHASE_IDLE);
 	gp_follow_next(x);
 	return 0;

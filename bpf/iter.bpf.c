@@ -144,7 +144,7 @@ int collect(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct gp_endpoint_gauges *g;
 	const struct tcp_sock *tp;
 	struct gp_conn *c;
-	__u32 index;
+	__u32 ref, index;
 	__u64 now;
 
 	if (!sk || !ctx->value)
@@ -154,9 +154,10 @@ int collect(struct bpf_iter__bpf_sk_storage_map *ctx)
 		return 0;
 	if (c->flags & GP_CONN_LISTENER)
 		gp_listener_follow(c);
-	index = GP_REF_INDEX(c->endpoint);
+	ref = gp_conn_endpoint(c);
+	index = GP_REF_INDEX(ref);
 	g = bpf_map_lookup_elem(&endpoint_gauges, &index);
-	r = gp_endpoint_record(c->endpoint);
+	r = gp_endpoint_record(ref);
 	if (!g || !r)
 		return 0;
 	if (r->flags & GP_INFO_IGNORED) {

@@ -211,11 +211,12 @@ static __always_inline enum gp_failure gp_failure_of(int error)
 /* connect() did not succeed. */
 static __always_inline void gp_conn_failed(struct gp_conn *c, int error)
 {
-	struct gp_endpoint_record *r = gp_endpoint_record(c->endpoint);
+	struct gp_endpoint_record *r;
 
 	if (!(c->flags & GP_CONN_CONNECTING))
 		return;
 	c->flags &= ~GP_CONN_CONNECTING;
+	r = gp_endpoint_record(gp_conn_endpoint(c));
 	if (r)
 		gp_add(&r->failed[gp_failure_of(error)], 1);
 }
@@ -336,6 +337,7 @@ static __always_inline void gp_conn_closed(struct gp_conn *c, struct sock *sk)
 	}
 	if (!tp || !(c->flags & GP_CONN_OPEN))
 		return;
+	gp_conn_settle(c);
 	c->flags &= ~GP_CONN_OPEN;
 	gp_conn_end_waiting(c, sk, tp);
 	gp_conn_end_exchange(c, sk, tp);

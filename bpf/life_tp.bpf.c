@@ -109,7 +109,7 @@ static __always_inline void count_reset(struct sock *sk, bool sent)
 	c = bpf_sk_storage_get(&conns, sk, NULL, 0);
 	if (!c || (c->flags & GP_CONN_IGNORED))
 		return;
-	r = gp_endpoint_record(c->endpoint);
+	r = gp_endpoint_record(gp_conn_endpoint(c));
 	if (r)
 		gp_add(sent ? &r->resets_sent : &r->resets_received, 1);
 }

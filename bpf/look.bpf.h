@@ -188,7 +188,7 @@ static __always_inline bool gp_look_answer(struct sock *sk, struct gp_conn *c, _
 		return true;
 	}
 	c->status = status;
-	c->look &= ~(GP_LOOK_TENTATIVE | GP_LOOK_LOST);
+	gp_conn_confirm(c);
 	if (c->protocol == GP_PROTOCOL_HTTP && status == 101)
 		c->look |= GP_LOOK_STREAM;
 	return true;

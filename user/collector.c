@@ -221,26 +221,51 @@ static struct gp_endpoint *place(struct gp_collector *c, struct gp_snapshot *s,
 	return e;
 }
 
-/*
- * What happens at a place before a connection's protocol is known belongs to the protocol that was
- * last recognised there (design.md, "endpoint"), if there were no exchanges of none.
- */
-static enum gp_protocol protocol_of(struct gp_collector *c, const struct gp_endpoint_info *info,
-				    uint32_t slot)
+/* The protocol last recognised at the place of an endpoint of none; else its own. */
+static enum gp_protocol recognised(const struct gp_collector *c,
+				   const struct gp_endpoint_info *info)
 {
-	const struct gp_endpoint_info *hint = NULL;
+	const struct gp_endpoint_info *hint;
 
-	if (info->key.protocol == GP_PROTOCOL_UNKNOWN && info->hint)
-		hint = gp_slots_endpoint(c->slots, GP_REF_INDEX(info->hint));
-	if (!hint || hint->ref != info->hint || gp_slots_gauges(c->slots, slot)->in_flight)
+	if (info->key.protocol != GP_PROTOCOL_UNKNOWN || !info->hint)
 		return info->key.protocol;
+	hint = gp_slots_endpoint(c->slots, GP_REF_INDEX(info->hint));
+	return hint->ref == info->hint ? hint->key.protocol : GP_PROTOCOL_UNKNOWN;
+}
+
+/* Whether something ended or is open at the slot that is of no protocol for sure. */
+static bool has_exchanges(const struct gp_collector *c, uint32_t slot)
+{
+	const struct gp_endpoint_gauges *g = gp_slots_gauges(c->slots, slot);
+	bool any = g->in_flight || g->active;
+
+	for (unsigned int shard = 0; shard < c->slots->shards && !any; shard++) {
+		struct gp_endpoint_record *r = gp_slots_endpoint_record(c->slots, slot, shard);
+
+		any = r && gp_drain_has_exchanges(r);
+	}
+	return any;
+}
+
+/*
+ * What happened at a place before a connection's protocol was known (opened, failed, ...) belongs
+ * to the one last recognised there (design.md, "endpoint"): to the series of `like`.
+ */
+static int collect_openings(struct gp_collector *c, struct gp_snapshot *s, uint32_t slot,
+			    const struct gp_endpoint *like, const struct gp_identity *id)
+{
+	struct gp_endpoint *e = place(c, s, like, id);
+
+	if (!e)
+		return -ENOMEM;
 	for (unsigned int shard = 0; shard < c->slots->shards; shard++) {
 		struct gp_endpoint_record *r = gp_slots_endpoint_record(c->slots, slot, shard);
 
-		if (!r || gp_drain_has_exchanges(r))
-			return info->key.protocol;
+		if (!r)
+			return -errno;
+		gp_drain_openings(r, e);
 	}
-	return hint->key.protocol;
+	return 0;
 }
 
 static int collect_endpoint(struct gp_collector *c, struct gp_snapshot *s, uint32_t slot)
@@ -260,7 +285,14 @@ static int collect_endpoint(struct gp_collector *c, struct gp_snapshot *s, uint3
 		return 0;
 	}
 	like.names = names_of(l->identity);
-	describe(&info->key, protocol_of(c, info, slot), &like, address, sizeof(address));
+	describe(&info->key, recognised(c, info), &like, address, sizeof(address));
+	if (like.protocol != info->key.protocol && has_exchanges(c, slot)) {
+		int err = collect_openings(c, s, slot, &like, l->identity);
+
+		if (err)
+			return err;
+		describe(&info->key, info->key.protocol, &like, address, sizeof(address));
+	}
 	e = place(c, s, &like, l->identity);
 	if (!e)
 		return -ENOMEM;

@@ -45,34 +45,39 @@ bool gp_drain_has_exchanges(struct gp_endpoint_record *r)
 	return any;
 }
 
+void gp_drain_openings(struct gp_endpoint_record *r, struct gp_endpoint *e)
+{
+	take_hist(r->setup, &e->setup.hist);
+	e->setup.sum_ns += take(&r->setup_ns);
+	take_max(&r->setup_max_ns, &e->setup.max_ns);
+	for (int i = 0; i < GP_FAILURE_COUNT; i++)
+		e->failed[i] += take(&r->failed[i]);
+	e->opened += take(&r->opened);
+	e->overflows += take(&r->overflows);
+}
+
 bool gp_drain_endpoint(struct gp_endpoint_record *r, struct gp_endpoint *e)
 {
 	uint64_t others = e->errors[GP_ERROR_ABORTED] + e->bytes_in + e->bytes_out + e->opened;
 	bool any = take_hist(r->duration, &e->duration.hist);
 
 	take_hist(r->first_byte, &e->first_byte.hist);
-	take_hist(r->setup, &e->setup.hist);
 	for (int band = 0; band < GP_BANDS; band++)
 		for (int stage = 0; stage < GP_STAGE_COUNT; stage++)
 			e->stages_ns[band][stage] += take(&r->stages_ns[band][stage]);
-	e->setup.sum_ns += take(&r->setup_ns);
 	take_max(&r->duration_max_ns, &e->duration.max_ns);
 	take_max(&r->first_byte_max_ns, &e->first_byte.max_ns);
-	take_max(&r->setup_max_ns, &e->setup.max_ns);
 	for (int i = 0; i < GP_ERROR_COUNT; i++)
 		e->errors[i] += take(&r->errors[i]);
-	for (int i = 0; i < GP_FAILURE_COUNT; i++)
-		e->failed[i] += take(&r->failed[i]);
+	gp_drain_openings(r, e);
 	e->bytes_in += take(&r->bytes_in);
 	e->bytes_out += take(&r->bytes_out);
-	e->opened += take(&r->opened);
 	e->closed += take(&r->closed);
 	e->handed_over += take(&r->handed_over);
 	e->streams += take(&r->streams);
 	e->retransmits += take(&r->retransmits);
 	e->resets_sent += take(&r->resets_sent);
 	e->resets_received += take(&r->resets_received);
-	e->overflows += take(&r->overflows);
 	return any ||
 	       others != e->errors[GP_ERROR_ABORTED] + e->bytes_in + e->bytes_out + e->opened;
 }

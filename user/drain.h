@@ -13,6 +13,12 @@
 bool gp_drain_has_exchanges(struct gp_endpoint_record *r);
 
 /*
+ * Adds to the endpoint what the record holds of connections that were only being opened: how many
+ * were or failed, how long it took, and what found no room. Takes it from the record.
+ */
+void gp_drain_openings(struct gp_endpoint_record *r, struct gp_endpoint *e);
+
+/*
  * Adds what the record holds to the endpoint, and empties it. `ref` and `flags` stay. Whether there
  * was anything.
  */

@@ -194,6 +194,35 @@ static void test_stages_late(void **state)
 	assert_in_range(gp_endpoint_operation(&e, 0, 0)->duration.max_ns, 1, 2 * MS);
 }
 
+/* Openings go to one endpoint, and all else of the record to another. */
+static void test_openings_apart(void **state)
+{
+	struct records r = {.own = {.opened = 5, .closed = 4, .bytes_in = 3, .overflows = 2}};
+	struct gp_endpoint openings = {}, rest = {};
+
+	r.own.failed[GP_FAILURE_RESET] = 1;
+	r.own.setup[gp_hist_slot(MS)] = 2;
+	r.own.setup_ns = 2 * MS;
+	r.own.setup_max_ns = MS;
+	count_own(&r, 7 * MS);
+	gp_drain_openings(&r.own, &openings);
+	assert_int_equal(openings.opened, 5);
+	assert_int_equal(openings.overflows, 2);
+	assert_int_equal(openings.failed[GP_FAILURE_RESET], 1);
+	assert_int_equal(gp_hist_count(&openings.setup.hist), 2);
+	assert_int_equal(openings.setup.sum_ns, 2 * MS);
+	assert_int_equal(openings.setup.max_ns, MS);
+	assert_int_equal(openings.closed + openings.bytes_in, 0);
+	assert_int_equal(gp_hist_count(&openings.duration.hist), 0);
+
+	assert_true(gp_drain_endpoint(&r.own, &rest));
+	assert_int_equal(rest.opened + rest.overflows + rest.failed[GP_FAILURE_RESET], 0);
+	assert_int_equal(gp_hist_count(&rest.setup.hist) + rest.setup.sum_ns, 0);
+	assert_int_equal(rest.closed, 4);
+	assert_int_equal(rest.bytes_in, 3);
+	assert_int_equal(gp_hist_count(&rest.duration.hist), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +231,7 @@ int main(void)
 		cmocka_unit_test(test_not_read),
 		cmocka_unit_test(test_aborted_at_its_operation_first),
 		cmocka_unit_test(test_stages_late),
+		cmocka_unit_test(test_openings_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
