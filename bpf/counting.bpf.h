@@ -13,8 +13,8 @@ struct gp_exchange {
 	__u32 flags;	/* of the connection */
 	__u32 caller;  /* clients: gp_ref of the endpoint it was made for; GP_SLOT_NONE: nobody's */
 	__u8 protocol; /* of the endpoint; GP_PROTOCOL_UNKNOWN: there are no operations */
-	__u8 reserved;
-	__u16 slot; /* in `operations`, where the one before was counted; then, where this was */
+	__u8 waited;   /* it ended behind others, and never was the connection's current one */
+	__u16 slot;    /* in `operations`, where the one before was counted; then, where this was */
 	__u16 operation, status;
 	__u32 reserved2;
 	__u64 start_ns, first_ns, last_ns;

@@ -55,7 +55,7 @@ int gp_edge_count(struct gp_conn *c, struct gp_exchange *e, bool failed)
 	}
 	gp_add(&r->calls, 1);
 	gp_add(&r->ns, e->last_ns - e->start_ns);
-	if (failed)
+	if (failed || (e->status && gp_status_error(e->protocol, e->status) == GP_ERROR_SERVER))
 		gp_add(&r->errors, 1);
 	return 0;
 }

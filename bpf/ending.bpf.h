@@ -19,7 +19,10 @@ int gp_exchange_count(struct gp_exchange *e);
 /* Counts an exchange that ended without a response. As gp_exchange_count. */
 int gp_exchange_abort(struct gp_exchange *e);
 
-/* Counts a client's exchange at the edge from whoever made the call. 0, or -1, which is counted. */
+/*
+ * Counts a client's exchange at the edge from whoever made the call: as an error if it `failed`, or
+ * was answered by one of the server's. 0, or -1, which is counted.
+ */
 int gp_edge_count(struct gp_conn *c, struct gp_exchange *e, bool failed);
 
 /* `state` is a phase and its marks. */
@@ -44,12 +47,19 @@ static __always_inline void gp_exchange_name(struct gp_exchange *e, const struct
 	e->slot = c->slot;
 }
 
+/* On whose behalf the client's exchanges on `c` are. */
+static __always_inline __u32 gp_caller(const struct gp_conn *c)
+{
+	return c->caller_endpoint ?: GP_SLOT_NONE;
+}
+
 /* The answered exchange on `c`, whose last bytes were handed over or arrived at `last_ns`. */
 static __always_inline void gp_exchange_take(struct gp_exchange *e, const struct gp_conn *c,
 					     __u64 last_ns)
 {
 	e->endpoint = c->endpoint;
 	e->flags = c->flags;
+	e->waited = 0;
 	e->start_ns = c->start_ns;
 	e->first_ns = c->first_ns;
 	e->last_ns = last_ns;
@@ -58,7 +68,7 @@ static __always_inline void gp_exchange_take(struct gp_exchange *e, const struct
 		e->parts = c->parts;
 		return;
 	}
-	e->caller = c->caller_endpoint ?: GP_SLOT_NONE;
+	e->caller = gp_caller(c);
 	__builtin_memset(&e->parts, 0, sizeof(e->parts));
 }
 
@@ -133,12 +143,23 @@ static __noinline int gp_exemplar(struct sock *sk, const struct gp_conn *c,
 			peer[i] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[i];
 	else
 		peer[0] = sk->__sk_common.skc_daddr;
-	if (c->role == GP_ROLE_SERVER && reason != GP_REASON_ABORTED) {
+	if (c->role == GP_ROLE_SERVER && reason != GP_REASON_ABORTED && !e->waited) {
 		x->downstream = c->longest;
 		x->downstream_ns = c->longest_ns;
 	}
 	bpf_ringbuf_submit(x, 0);
 	return 0;
+}
+
+/* Tells of an answered exchange if it was slow, or its answer an error. */
+static __always_inline void gp_exchange_tell(struct sock *sk, const struct gp_conn *c,
+					     const struct gp_exchange *e)
+{
+	if (gp_slow_ns && e->last_ns - e->start_ns >= gp_slow_ns)
+		gp_exemplar(sk, c, e, GP_REASON_SLOW);
+	else if (gp_tell_failed && e->status &&
+		 gp_status_error(e->protocol, e->status) < GP_ERROR_COUNT)
+		gp_exemplar(sk, c, e, GP_REASON_ERROR);
 }
 
 /*
@@ -156,11 +177,7 @@ static __always_inline void gp_exchange_end(struct sock *sk, struct gp_conn *c, 
 	c->slot = e->slot;
 	if (c->role == GP_ROLE_CLIENT)
 		gp_edge_count(c, e, false);
-	if (gp_slow_ns && e->last_ns - e->start_ns >= gp_slow_ns)
-		gp_exemplar(sk, c, e, GP_REASON_SLOW);
-	else if (gp_tell_failed && e->status &&
-		 gp_status_error(e->protocol, e->status) < GP_ERROR_COUNT)
-		gp_exemplar(sk, c, e, GP_REASON_ERROR);
+	gp_exchange_tell(sk, c, e);
 }
 
 /* Ends an exchange that began at `start_ns` and will have no response. */
@@ -183,7 +200,7 @@ static __always_inline void gp_exchange_lost(struct sock *sk, struct gp_conn *c,
 	if (c->endpoint == GP_SLOT_NONE && !(c->flags & GP_CONN_OWNED))
 		return;
 	if (c->role == GP_ROLE_CLIENT) {
-		e.caller = c->caller_endpoint ?: GP_SLOT_NONE;
+		e.caller = gp_caller(c);
 		if (c->caller)
 			gp_work_reply(c, now);
 		gp_edge_count(c, &e, true);

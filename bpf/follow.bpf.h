@@ -51,10 +51,15 @@ static long gp_follow_give_up(__u32 i, struct gp_feed *x)
 	e.endpoint = x->c->endpoint;
 	e.flags = x->c->flags;
 	e.protocol = x->c->protocol;
-	e.caller = GP_SLOT_NONE;
+	e.waited = 1;
 	e.start_ns = q->start_ns;
 	e.first_ns = e.last_ns = x->now;
 	gp_exchange_count(&e);
+	if (x->c->role == GP_ROLE_CLIENT) {
+		e.caller = gp_caller(x->c);
+		gp_edge_count(x->c, &e, false);
+	}
+	gp_exchange_tell(x->sk, x->c, &e);
 	gp_frame_pop(f);
 	return 0;
 }

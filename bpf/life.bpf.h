@@ -261,8 +261,10 @@ static __always_inline void gp_conn_end_exchange(struct gp_conn *c, struct sock 
 }
 
 struct gp_waiting {
+	struct sock *sk;
 	struct gp_conn *c;
 	struct gp_frame *f;
+	__u64 now;
 };
 
 /* The last request that waits will have no answer. */
@@ -275,28 +277,39 @@ static long gp_waiting_lost(__u32 i, struct gp_waiting *w)
 		.protocol = w->c->protocol,
 		.slot = w->c->slot,
 		.status = GP_STATUS_NONE,
+		.first_ns = w->now,
+		.last_ns = w->now,
 	};
+	const struct gp_queued *q;
 
 	if (!gp_frame_waiting(f))
 		return 1;
-	e.operation = f->queue[(__u8)(f->end - 1) & (GP_QUEUED - 1)].operation;
+	q = &f->queue[(__u8)(f->end - 1) & (GP_QUEUED - 1)];
+	e.operation = q->operation;
+	e.start_ns = q->start_ns;
 	gp_frame_unpush(f);
 	gp_exchange_abort(&e);
+	if (w->c->role == GP_ROLE_CLIENT) {
+		e.caller = gp_caller(w->c);
+		gp_edge_count(w->c, &e, true);
+	}
+	if (gp_tell_failed)
+		gp_exemplar(w->sk, w->c, &e, GP_REASON_ABORTED);
 	return 0;
 }
 
 /* Whatever waited behind the exchange that was open on a followed connection, when that closes. */
-static __always_inline void gp_conn_end_waiting(struct gp_conn *c, const struct sock *sk,
+static __always_inline void gp_conn_end_waiting(struct gp_conn *c, struct sock *sk,
 						const struct tcp_sock *tp)
 {
-	struct gp_waiting w = {.c = c, .f = gp_frame_of(c)};
+	struct gp_waiting w = {.sk = sk, .c = c, .f = gp_frame_of(c), .now = bpf_ktime_get_ns()};
 
 	if (!w.f)
 		return;
 	/* Bytes that nobody read are one exchange, if they are not the rest of one. */
 	if (c->role == GP_ROLE_SERVER && gp_frame_busy(w.f) && gp_flow_between(&w.f->in) &&
 	    gp_frame_unseen(w.f, sk, tp))
-		gp_frame_push(w.f, 0);
+		gp_frame_push(w.f, gp_frame_arrived(w.f, w.f->in.seq, w.now));
 	bpf_loop(GP_WAITING_MAX, gp_waiting_lost, &w, 0);
 	gp_frame_release(c, w.f);
 }

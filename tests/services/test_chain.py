@@ -82,7 +82,7 @@ class ChainCase(ProtocolCase):
     def check_edges(self, recording, first, account, may_lose_caller):
         """Each asked the next on behalf of its own endpoint, and the clients on nobody's, as often
         as was asked."""
-        calls = collections.Counter()
+        calls, errors = collections.Counter(), 0
         for edge in recording.of_type("edge"):
             to = edge["to"]
             self.assertEqual(to["protocol"], self.protocol, edge)
@@ -91,11 +91,13 @@ class ChainCase(ProtocolCase):
                 self.assertIn(caller, ((self.names[0], first, self.protocol), (None,) * 3))
                 caller = (self.names[0], first, self.protocol)
             calls[caller, to["service"], to["port"]] += edge["calls"]
+            errors += edge["errors"]
         front, back = self.names
         self.assertEqual(dict(calls), {
             ((None, None, None), front, first): account.total(),
             ((front, first, self.protocol), back, first + 1): account.total(),
             ((back, first + 1, self.protocol), self.server_name, first + 2): account.total()})
+        self.assertEqual(errors, HOPS * account.with_status(self.client.is_server_error))
 
     def check_chain(self, depth, but=(), may_lose_caller=False):
         first, account, recording, wire = self.observed(depth)

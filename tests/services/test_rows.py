@@ -446,6 +446,21 @@ class Pipelined(RowCase):
         self.expect("GET", "none")
         self.check()
 
+    def test_nonsense_with_some_waiting(self):
+        """What waits when its connection falls out of step is counted, as a call, too."""
+        self.open()
+        self.exchange(GET, OK, "GET", "200")
+        self.client.send(GET * 4)
+        self.server.take(len(GET) * 4)
+        self.server.send(OK + b"nonsense\n\n")
+        self.client.take(len(OK) + 10)
+        recording = self.finish()
+        self.assertGreater(recording.dropped()["bytes_unseen"], 0)
+        for role in ("server", "client"):
+            self.assertEqual(recording.endpoint(role=role, port=self.port).requests, 5)
+        calls = sum(edge["calls"] for edge in recording.of_type("edge"))
+        self.assertEqual(calls, 5)
+
     def test_some_unread_at_the_end(self):
         """One is answered and two are never read: these are one exchange, whatever they hold."""
         self.open()

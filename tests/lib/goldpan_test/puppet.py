@@ -137,6 +137,9 @@ class RowCase(KnownCase):
         for role in sides:
             with self.subTest(role=role):
                 self.check_side(recording.endpoint(role=role, port=self.port), also)
+        if "client" in sides:
+            with self.subTest(what="edges"):
+                self.check_calls(recording)
         with self.subTest(what="dropped"):
             dropped = {k: n for k, n in recording.dropped().items() if n and k not in but}
             self.assertEqual(dropped, {})
@@ -170,6 +173,16 @@ class RowCase(KnownCase):
             self.assertEqual(dict(operations(endpoint)), dict(want_operations))
         self.check_time("durations", endpoint.latency, answered, "last")
         self.check_time("first bytes", endpoint.first_byte, answered, "first")
+
+    def check_calls(self, recording):
+        """Each of the client's exchanges is a call on nobody's behalf; those that were aborted, or
+        answered with a server's error (of HTTP), are its errors."""
+        edges = [edge for edge in recording.of_type("edge") if edge["to"]["port"] == self.port]
+        self.assertEqual({edge["service"] for edge in edges}, {None} if self.expected else set())
+        self.assertEqual(
+            [sum(edge[count] for edge in edges) for count in ("calls", "errors")],
+            [len(self.expected), sum(e.status == "none" or e.status[:1] == "5"
+                                     for e in self.expected)])
 
     def check_time(self, what, histogram, answered, end):
         """The sum lies between the bounds that the spans give."""
