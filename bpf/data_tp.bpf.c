@@ -25,13 +25,32 @@ static __always_inline const struct tcp_sock *tcp_cast(struct sock *sk)
 	return gp_tcp(sk);
 }
 
+int gp_skb_read(struct sk_buff *skb GP_ARG_TRUSTED, __u32 offset, struct gp_room *to, __u32 n)
+{
+	if (!to || !n || n > GP_WINDOW)
+		return -1;
+	return gp_skb_bytes(skb, offset, to->at, n);
+}
+
+/*
+ * Another socket's event is handed over to a program of its own (unix_tp.bpf.c), which takes this
+ * one's place; it comes back if there is none.
+ */
+static __always_inline bool handed_over(void *ctx, const struct sock *sk, void *to)
+{
+	if (!gp_with_unix || sk->__sk_common.skc_family != AF_UNIX)
+		return false;
+	bpf_tail_call(ctx, to, 0);
+	return true;
+}
+
 /* Data readable. In softirq: the current task is whoever was interrupted. */
 SEC("?tp_btf/sk_data_ready")
 int BPF_PROG(arrive_tp, struct sock *sk)
 {
 	struct gp_conn *c;
 
-	if (!sk->sk_bpf_storage)
+	if (handed_over(ctx, sk, &unix_ready_at) || !sk->sk_bpf_storage)
 		return 0;
 	c = bpf_sk_storage_get(&conns, sk, NULL, 0);
 	return c ? gp_readable(sk, c, tcp_cast(sk)) : 0;
@@ -45,7 +64,7 @@ int BPF_PROG(read_tp, struct sk_buff *skb, int len)
 	const struct tcp_sock *tp;
 	struct gp_conn *c;
 
-	if (!sk || !sk->sk_bpf_storage)
+	if (!sk || !sk->sk_bpf_storage || handed_over(ctx, sk, &unix_read_at))
 		return 0;
 	c = bpf_sk_storage_get(&conns, sk, NULL, 0);
 	if (!c)

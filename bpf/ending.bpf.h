@@ -126,23 +126,31 @@ static __always_inline struct gp_exemplar *gp_exemplar_begin(const struct gp_exc
 	return x;
 }
 
-/* Sends an exchange to user space, within bounds; what is beyond is counted. */
-static __noinline int gp_exemplar(struct sock *sk, const struct gp_conn *c,
-				  const struct gp_exchange *e, __u32 reason)
+/* The other side's address; none on unix sockets. */
+static __always_inline void gp_exemplar_peer(struct gp_exemplar *x, const struct sock *sk)
 {
-	struct gp_exemplar *x = gp_exemplar_begin(e, c->reader, reason);
-	__u32 *peer;
+	__u32 *peer = (__u32 *)x->peer;
 
-	if (!x)
-		return 0;
+	if (GP_IS_UNIX)
+		return;
 	x->peer_port = bpf_ntohs(sk->__sk_common.skc_dport);
-	peer = (__u32 *)x->peer;
 	x->peer_is_v6 = !gp_is_v4(sk);
 	if (x->peer_is_v6)
 		for (int i = 0; i < 4; i++)
 			peer[i] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[i];
 	else
 		peer[0] = sk->__sk_common.skc_daddr;
+}
+
+/* Sends an exchange to user space, within bounds; what is beyond is counted. */
+static __noinline int gp_exemplar(struct sock *sk, const struct gp_conn *c,
+				  const struct gp_exchange *e, __u32 reason)
+{
+	struct gp_exemplar *x = gp_exemplar_begin(e, c->reader, reason);
+
+	if (!x)
+		return 0;
+	gp_exemplar_peer(x, sk);
 	if (c->role == GP_ROLE_SERVER && reason != GP_REASON_ABORTED && !e->waited) {
 		x->downstream = c->longest;
 		x->downstream_ns = c->longest_ns;

@@ -19,37 +19,20 @@
 #ifndef GP_EXCHANGE_BPF_H
 #define GP_EXCHANGE_BPF_H
 
-#include "compat.bpf.h"
 #include "ending.bpf.h"
 #include "endpoint.bpf.h"
 #include "maps.bpf.h"
 #include "owner.bpf.h"
 #include "stage.bpf.h"
+#include "stream.bpf.h"
 #include "thread.bpf.h"
 
 /* After so long an answer is taken to be over. Where the protocol is known it may well pause. */
 #define GP_QUIET_NS 1000000000ULL
 #define GP_QUIET_KNOWN_NS (10 * GP_QUIET_NS)
 
-/* Payload bytes that arrived in order. The kernel's counter includes the FIN. */
-static __always_inline __u64 gp_received(const struct sock *sk, const struct tcp_sock *tp)
-{
-	__u64 done = bpf_core_enum_value(enum sock_flags, SOCK_DONE);
-
-	return tp->bytes_received - ((sk->__sk_common.skc_flags >> done) & 1);
-}
-
-/* Bytes that arrived and were not read. Reading the end of the stream moves `copied_seq`, too. */
-static __always_inline __u32 gp_unread(const struct sock *sk, const struct tcp_sock *tp)
-{
-	__u64 done = bpf_core_enum_value(enum sock_flags, SOCK_DONE);
-	__u32 unread = tp->rcv_nxt - tp->copied_seq;
-
-	return unread && ((sk->__sk_common.skc_flags >> done) & 1) ? unread - 1 : unread;
-}
-
 /* Did the send that began at the last event take bytes? Else it is taken back: see gp_sending. */
-static __always_inline bool gp_send_took(const struct gp_conn *c, const struct tcp_sock *tp)
+static __always_inline bool gp_send_took(const struct gp_conn *c, const struct gp_stream *tp)
 {
 	return tp->write_seq != c->write_seq;
 }
@@ -60,7 +43,7 @@ static __always_inline void gp_turn_set(struct gp_conn *c, enum gp_phase phase)
 }
 
 /* When the response's last bytes were handed over; 0 if no send has taken any. */
-static __always_inline __u64 gp_last_ns(const struct gp_conn *c, const struct tcp_sock *tp)
+static __always_inline __u64 gp_last_ns(const struct gp_conn *c, const struct gp_stream *tp)
 {
 	if (c->role == GP_ROLE_CLIENT || c->frame || gp_send_took(c, tp))
 		return c->last_ns;
@@ -68,14 +51,14 @@ static __always_inline __u64 gp_last_ns(const struct gp_conn *c, const struct tc
 }
 
 /* A request's first bytes became readable. `marks` say what is to be done about the one before. */
-static __always_inline void gp_arrive(struct sock *sk, struct gp_conn *c, const struct tcp_sock *tp,
-				      __u64 turn, __u64 marks)
+static __always_inline void gp_arrive(struct sock *sk, struct gp_conn *c,
+				      const struct gp_stream *tp, __u64 turn, __u64 marks)
 {
 	__u64 next = gp_turn_next(turn, GP_PHASE_REQUEST), now = bpf_ktime_get_ns();
 
 	c->arrive_ns = now;
 	c->copied_seq = tp->copied_seq;
-	gp_stage_arrive(c, sk->sk_socket != NULL, now);
+	gp_stage_arrive(c, gp_stream_accepted(sk, tp), now);
 	/* If the collector has ended the one before meanwhile, there is nothing to be done about
 	 * it. */
 	if (!marks || __sync_val_compare_and_swap(&c->turn, turn, next | marks) != turn)
@@ -129,7 +112,7 @@ int gp_answer_far(struct gp_conn *c, __u64 now);
 int gp_turn_far(struct gp_conn *c, __u64 now);
 
 /* A client's request begins to be sent. */
-static __always_inline void gp_ask(struct sock *sk, struct gp_conn *c, const struct tcp_sock *tp,
+static __always_inline void gp_ask(struct sock *sk, struct gp_conn *c, const struct gp_stream *tp,
 				   __u64 now)
 {
 	struct gp_current *cur;

@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Payload, by windows: of an skb that an application reads, or of the buffers of a send. For
- * data_tp.bpf.c alone, which declares the kernel functions.
+ * data_tp.bpf.c, which declares the kernel functions, and for unix sockets (GP_OF_UNIX).
  */
 #ifndef GP_FEED_BPF_H
 #define GP_FEED_BPF_H
 
 #include "maps.bpf.h"
 #include "step.bpf.h"
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct gp_scratch);
-} scratch SEC(".maps");
+#include "stream.bpf.h"
 
 static __always_inline struct gp_scratch *gp_scratch_get(void)
 {
@@ -23,16 +17,41 @@ static __always_inline struct gp_scratch *gp_scratch_get(void)
 	return bpf_map_lookup_elem(&scratch, &zero);
 }
 
-/* The bytes of an skb from the stream position `seq` on; false if it has none. */
-static __always_inline bool gp_source_skb(struct gp_source *s, struct sk_buff *skb, __u32 seq)
+/* The bytes of an skb from `offset` on; false if it has none. */
+static __always_inline bool gp_source_skb(struct gp_source *s, struct sk_buff *skb, __u32 offset)
 {
-	__u32 offset = seq - gp_skb_seq(skb), len = skb->len;
+	__u32 len = skb->len;
 
 	s->offset = offset;
 	s->left = len - offset;
 	s->base = s->base_left = s->vec = 0;
 	s->vecs = s->unreadable = 0;
 	return offset < len;
+}
+
+#define GP_EMPTY 4 /* buffers in a row without a byte */
+
+#ifdef GP_OF_UNIX
+#include "unix_feed.bpf.h"
+#else
+
+/* `n` (1 to GP_WINDOW) bytes of an skb from `offset` on. 0, or -1. */
+static __always_inline int gp_skb_bytes(struct sk_buff *skb, __u32 offset, __u8 *to, __u32 n)
+{
+	struct bpf_dynptr bytes;
+
+	if (!bpf_dynptr_from_skb || !bpf_dynptr_read)
+		return -1;
+	if (bpf_dynptr_from_skb((struct __sk_buff *)skb, 0, &bytes) ||
+	    bpf_dynptr_read(to, n, &bytes, offset, 0))
+		return -1;
+	return 0;
+}
+
+/* `n` bytes of a buffer of a send. 0, or -1. */
+static __always_inline int gp_sent_bytes(__u64 from, __u8 *to, __u32 n)
+{
+	return bpf_probe_read_user(to, n, (void *)from) ? -1 : 0;
 }
 
 /* What a send is about to take. */
@@ -62,26 +81,9 @@ static __always_inline bool gp_source_msg(struct gp_source *s, struct msghdr *ms
 }
 
 /*
- * For a look: the first bytes of an skb from `offset` on, up to `most` (at most GP_WINDOW); how
- * many it were, or less than 1.
+ * For a look: the first bytes of what a send is about to take, of its first buffer, up to `most`
+ * (at most GP_WINDOW); how many it were, or less than 1.
  */
-static __always_inline int gp_peek_skb(struct sk_buff *skb, __u32 offset, __u8 *to, __u32 most)
-{
-	struct bpf_dynptr bytes;
-	__u32 n = skb->len - offset;
-
-	if (n > most)
-		n = most;
-	asm volatile("" : "+r"(n)); /* the check below is for the verifier: keep it */
-	if (!n || n > GP_WINDOW || !bpf_dynptr_from_skb)
-		return 0;
-	if (bpf_dynptr_from_skb((struct __sk_buff *)skb, 0, &bytes) ||
-	    bpf_dynptr_read(to, n, &bytes, offset, 0))
-		return -1;
-	return n;
-}
-
-/* Likewise of what a send is about to take: of its first buffer. */
 static __always_inline int gp_peek_msg(const struct msghdr *msg, __u8 *to, __u32 most)
 {
 	__u8 type = msg->msg_iter.iter_type;
@@ -108,7 +110,6 @@ static __always_inline int gp_peek_msg(const struct msghdr *msg, __u8 *to, __u32
 }
 
 #define GP_GATHER 8 /* buffers */
-#define GP_EMPTY 4  /* buffers in a row without a byte */
 
 static __always_inline bool gp_source_next(struct gp_source *s, const struct sk_buff *skb);
 static __always_inline int gp_source_read(struct gp_source *s, struct sk_buff *skb, __u8 *to,
@@ -136,6 +137,21 @@ static __noinline int gp_gather_msg(struct gp_scratch *s, struct msghdr *msg)
 	return n;
 }
 
+#endif
+
+/* As gp_peek_msg, of an skb from `offset` on. */
+static __always_inline int gp_peek_skb(struct sk_buff *skb, __u32 offset, __u8 *to, __u32 most)
+{
+	__u32 n = skb->len - offset;
+
+	if (n > most)
+		n = most;
+	asm volatile("" : "+r"(n)); /* the check below is for the verifier: keep it */
+	if (!n || n > GP_WINDOW || gp_skb_bytes(skb, offset, to, n))
+		return -1;
+	return n;
+}
+
 /* Goes on to the next buffer if the present one is used up. False if there is none. */
 static __always_inline bool gp_source_next(struct gp_source *s, const struct sk_buff *skb)
 {
@@ -143,6 +159,10 @@ static __always_inline bool gp_source_next(struct gp_source *s, const struct sk_
 
 	if (skb || s->unreadable)
 		return true;
+	if (GP_IS_UNIX && !s->base_left) { /* the rest lies in pages */
+		s->unreadable = 1;
+		return s->left;
+	}
 	for (int i = 0; i < GP_EMPTY && !s->base_left; i++) {
 		if (!s->vecs || bpf_probe_read_kernel(&v, sizeof(v), (void *)s->vec))
 			return false;
@@ -176,7 +196,6 @@ static __always_inline __u32 gp_source_skip(struct gp_source *s, const struct sk
 static __always_inline int gp_source_read(struct gp_source *s, struct sk_buff *skb, __u8 *to,
 					  __u32 most)
 {
-	struct bpf_dynptr bytes;
 	__u32 n = s->left < most ? s->left : most;
 
 	if (!skb && n > s->base_left)
@@ -185,12 +204,9 @@ static __always_inline int gp_source_read(struct gp_source *s, struct sk_buff *s
 	if (!n || n > GP_WINDOW)
 		return -1;
 	if (skb) {
-		if (!bpf_dynptr_from_skb || !bpf_dynptr_read)
+		if (gp_skb_bytes(skb, s->offset, to, n))
 			return -1;
-		if (bpf_dynptr_from_skb((struct __sk_buff *)skb, 0, &bytes) ||
-		    bpf_dynptr_read(to, n, &bytes, s->offset, 0))
-			return -1;
-	} else if (s->unreadable || bpf_probe_read_user(to, n, (void *)s->base)) {
+	} else if (s->unreadable || gp_sent_bytes(s->base, to, n)) {
 		return -1;
 	}
 	gp_source_skip(s, skb, n);

@@ -27,7 +27,7 @@
 /* One event's bytes on their way through a parser. */
 struct gp_feed {
 	struct sock *sk;
-	const struct tcp_sock *tp;
+	const struct gp_stream *tp;
 	struct gp_conn *c;
 	struct gp_frame *f;
 	struct gp_flow *flow;
@@ -391,7 +391,7 @@ static __always_inline void gp_feed_keep(struct gp_feed *x)
 
 /* Nothing is open, unread or half seen: it need not be followed any more. */
 static __always_inline bool gp_follow_idle(const struct gp_conn *c, const struct gp_frame *f,
-					   const struct sock *sk, const struct tcp_sock *tp)
+					   const struct sock *sk, const struct gp_stream *tp)
 {
 	const struct gp_flow *requests = c->role == GP_ROLE_SERVER ? &f->in : &f->out;
 	const struct gp_flow *answers = c->role == GP_ROLE_SERVER ? &f->out : &f->in;

@@ -4,6 +4,7 @@
 #define GP_FRAME_BPF_H
 
 #include "maps.bpf.h"
+#include "stream.bpf.h"
 
 static __always_inline struct gp_frame *gp_frame_of(const struct gp_conn *c)
 {
@@ -76,12 +77,11 @@ static __always_inline __u64 gp_frame_arrived(const struct gp_frame *f, __u32 se
 
 /* Bytes that arrived and that the parser has not seen: what the application has not read yet. */
 static __always_inline __u32 gp_frame_unseen(const struct gp_frame *f, const struct sock *sk,
-					     const struct tcp_sock *tp)
+					     const struct gp_stream *tp)
 {
-	__u64 done = bpf_core_enum_value(enum sock_flags, SOCK_DONE);
 	__u32 unseen = tp->rcv_nxt - f->in.seq - f->in.carried;
 
-	return unseen - (unseen && ((sk->__sk_common.skc_flags >> done) & 1));
+	return unseen - (unseen && gp_stream_end(sk));
 }
 
 /* One more request waits. If there is no room, it is taken for one like the last. */

@@ -3,6 +3,7 @@
  * Iterators. At the start: sockets that were there before, and who holds them. At each collection:
  * a walk over goldpan's own storage for gauges, byte counts, and exchanges that went quiet.
  */
+#include "gauge.bpf.h"
 #include "life.bpf.h"
 
 /* All sockets of the reader's network namespace; listeners come first. */
@@ -70,50 +71,6 @@ int older_holder(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-static __always_inline void gauge_exchange(struct gp_conn *c, struct gp_endpoint_gauges *g,
-					   __u64 now)
-{
-	enum gp_phase phase = gp_phase(c->turn);
-	struct gp_frame *f = gp_frame_of(c);
-	__u64 start_ns = c->start_ns;
-
-	if (f)
-		g->in_flight += f->waiting;
-	if (f && f->waiting && phase == GP_PHASE_ANSWERED) {
-		start_ns = f->queue[f->begin & (GP_QUEUED - 1)].start_ns;
-		if (now > start_ns && now - start_ns > g->oldest_ns)
-			g->oldest_ns = now - start_ns;
-	}
-	if (phase != GP_PHASE_REQUEST && phase != GP_PHASE_READ)
-		return;
-	if (phase == GP_PHASE_REQUEST && c->role == GP_ROLE_SERVER)
-		start_ns = c->arrive_ns;
-	g->in_flight++;
-	if (now > start_ns && now - start_ns > g->oldest_ns)
-		g->oldest_ns = now - start_ns;
-}
-
-/* Ends an answered exchange that went quiet, or at the last collection any. */
-static __always_inline void end_quiet(struct sock *sk, struct gp_conn *c, const struct tcp_sock *tp,
-				      __u64 now)
-{
-	__u64 turn = *(volatile __u64 *)&c->turn;
-	__u64 last_ns = gp_last_ns(c, tp), quiet_ns;
-	struct gp_exchange e;
-
-	if (gp_phase(turn) == GP_PHASE_REQUEST)
-		gp_exchange_end_previous(sk, c, turn, GP_PHASE_REQUEST, false);
-	if (gp_phase(turn) != GP_PHASE_ANSWERED || !last_ns || (c->frame && !gp_final))
-		return; /* of what is followed, its protocol says where it ends */
-	quiet_ns = c->look & GP_LOOK_CONFIRMED ? GP_QUIET_KNOWN_NS : GP_QUIET_NS;
-	if (!gp_final && (now < last_ns + quiet_ns || tp->snd_una != tp->write_seq))
-		return;
-	barrier();
-	gp_exchange_take(&e, c, last_ns);
-	barrier();
-	gp_exchange_end(sk, c, turn, GP_PHASE_IDLE, &e, false);
-}
-
 static __always_inline void gauge_listener(const struct sock *sk, struct gp_conn *c,
 					   struct gp_endpoint_record *r,
 					   struct gp_endpoint_gauges *g)
@@ -178,7 +135,7 @@ int collect(struct bpf_iter__bpf_sk_storage_map *ctx)
 	g->unread_bytes += gp_unread(sk, tp);
 	gauge_rtt(tp, g);
 	gp_conn_count_bytes(c, sk, tp, r);
-	end_quiet(sk, c, tp, now);
-	gauge_exchange(c, g, now);
+	gp_end_quiet(sk, c, tp, now);
+	gp_gauge_exchange(c, g, now);
 	return 0;
 }

@@ -17,16 +17,21 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP_NUMBER 6
 #define IPPROTO_UDP_NUMBER 17
+#define SOCK_STREAM_NUMBER 1
 #define SOCK_DGRAM_NUMBER 2
 #define ECONNRESET 104
 #define ETIMEDOUT 110
 #define ECONNREFUSED 111
 #define EHOSTUNREACH 113
 #define PF_KTHREAD 0x00200000
+
+/* A global function's argument is a pointer of the kernel's, as a program gets it. */
+#define GP_ARG_TRUSTED __attribute__((btf_decl_tag("arg:trusted")))
 
 /* Bits of prev_state in sched_switch. */
 #define GP_TASK_UNINTERRUPTIBLE 0x2
@@ -67,8 +72,16 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+struct sk_buff;
+
+struct sk_buff_head {
+	struct sk_buff *next, *prev;
+};
+
 struct sock {
 	struct sock_common __sk_common;
+	struct sk_buff_head sk_receive_queue;
+	__u16 sk_type;
 	struct socket *sk_socket;
 	void *sk_bpf_storage;
 	int sk_err;
@@ -101,10 +114,37 @@ struct tcp_sock {
 
 struct sk_buff {
 	struct sock *sk;
-	unsigned int len;
+	unsigned int len, data_len;
+	unsigned char *data;
 	unsigned int end; /* from `head`: where the struct skb_shared_info is */
 	unsigned char *head;
 	char cb[48];
+};
+
+typedef struct refcount_struct {
+	atomic_t refs;
+} refcount_t;
+
+struct sockaddr_un {
+	unsigned short sun_family;
+	char sun_path[108];
+};
+
+struct unix_address {
+	refcount_t refcnt;
+	int len;
+	struct sockaddr_un name[0];
+};
+
+struct unix_sock {
+	struct sock sk;
+	struct unix_address *addr;
+	struct sock *peer;
+	int inq_len; /* of streams; newer kernels only: without it unix sockets are not observed */
+};
+
+struct unix_skb_parms {
+	__u32 consumed;
 };
 
 struct tcp_skb_cb {
@@ -190,6 +230,12 @@ struct bpf_iter_meta {
 struct bpf_iter__tcp {
 	struct bpf_iter_meta *meta;
 	struct sock_common *sk_common;
+};
+
+struct bpf_iter__unix {
+	struct bpf_iter_meta *meta;
+	struct unix_sock *unix_sk;
+	__u32 uid;
 };
 
 struct bpf_iter__task_file {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "maps.bpf.h"
+#include "step.bpf.h"
 
 struct gp_conns_map conns SEC(".maps");
 struct gp_datagrams_map datagrams SEC(".maps");
@@ -29,11 +30,18 @@ struct gp_exemplars_map exemplars SEC(".maps");
 struct gp_works_map works SEC(".maps");
 struct gp_frames_map frames SEC(".maps");
 struct gp_listeners_map listeners SEC(".maps");
+struct gp_scratch_map scratch SEC(".maps");
+struct gp_program_map unix_ready_at SEC(".maps");
+struct gp_program_map unix_read_at SEC(".maps");
+struct gp_unix_ids_map unix_ids SEC(".maps");
+struct gp_unix_sides_map unix_sides SEC(".maps");
+struct gp_unix_slots_map unix_slots SEC(".maps");
+struct gp_unix_paths_map unix_paths SEC(".maps");
 struct gp_listener_slots_map listener_slots SEC(".maps");
 
 const volatile __u32 gp_shards = GP_SHARDS_MAX;
 const volatile __u32 gp_threads_mask = 65535;
-const volatile bool gp_with_sched = true, gp_with_client = true;
+const volatile bool gp_with_sched = true, gp_with_client = true, gp_with_unix = true;
 const volatile __u32 gp_protocols = (1 << GP_PROTOCOL_COUNT) - 1;
 const volatile __u32 gp_port_ranges = GP_PORT_RANGES;
 const volatile struct gp_port_range gp_ports[GP_PORT_RANGES] = {};
@@ -41,6 +49,7 @@ const volatile struct gp_port_range gp_ports[GP_PORT_RANGES] = {};
 volatile bool gp_final;
 volatile __u64 gp_slow_ns;
 volatile bool gp_tell_failed;
+volatile __u32 gp_unix_round = 1;
 volatile __u8 gp_epoch;
 
 char LICENSE[] SEC("license") = "GPL";

@@ -197,6 +197,44 @@ struct gp_frames_map {
 	__type(value, struct gp_frame);
 };
 
+/*
+ * Where a program is that TCP's of the same hook goes over to. One map for each: all who use one
+ * have the same arguments.
+ */
+struct gp_program_map {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+};
+
+struct gp_unix_ids_map {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct gp_unix_id);
+};
+
+struct gp_unix_sides_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, GP_UNIX_CONNECTIONS * 2);
+	__type(key, __u32);
+	__type(value, struct gp_unix_side);
+};
+
+struct gp_unix_slots_map { /* pairs of places in `unix_sides` that nobody has */
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, GP_UNIX_CONNECTIONS);
+	__type(value, __u32);
+};
+
+struct gp_unix_paths_map { /* what stands for it in keys -> the path */
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, GP_UNIX_PATHS);
+	__type(key, struct gp_unix_name);
+	__type(value, struct gp_unix_path);
+};
+
 struct gp_listener_slots_map { /* places in `listeners` that nobody has */
 	__uint(type, BPF_MAP_TYPE_QUEUE);
 	__uint(max_entries, GP_LISTENERS);
@@ -231,12 +269,17 @@ extern struct gp_exemplars_map exemplars SEC(".maps");
 extern struct gp_works_map works SEC(".maps");
 extern struct gp_frames_map frames SEC(".maps");
 extern struct gp_listeners_map listeners SEC(".maps");
+extern struct gp_program_map unix_ready_at SEC(".maps"), unix_read_at SEC(".maps");
+extern struct gp_unix_ids_map unix_ids SEC(".maps");
+extern struct gp_unix_sides_map unix_sides SEC(".maps");
+extern struct gp_unix_slots_map unix_slots SEC(".maps");
+extern struct gp_unix_paths_map unix_paths SEC(".maps");
 extern struct gp_listener_slots_map listener_slots SEC(".maps");
 
 /* Fixed at load. */
 extern const volatile __u32 gp_shards;	     /* copies of each record */
 extern const volatile __u32 gp_threads_mask; /* size of the thread table - 1 */
-extern const volatile bool gp_with_sched, gp_with_client;
+extern const volatile bool gp_with_sched, gp_with_client, gp_with_unix;
 extern const volatile __u32 gp_protocols;   /* those to recognise: 1 << enum gp_protocol */
 extern const volatile __u32 gp_port_ranges; /* 0: all ports */
 extern const volatile struct gp_port_range gp_ports[GP_PORT_RANGES];
@@ -247,6 +290,9 @@ extern volatile bool gp_final; /* the last collection: nothing answered is left 
 /* Exemplars: of exchanges that took at least this long; 0: none. And of those that failed. */
 extern volatile __u64 gp_slow_ns;
 extern volatile bool gp_tell_failed;
+
+/* Counts walks of the collection over sockets. */
+extern volatile __u32 gp_unix_round;
 
 /* Counts moves of tasks between control groups: a thread's service is looked up again after one. */
 extern volatile __u8 gp_epoch;

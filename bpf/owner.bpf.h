@@ -5,6 +5,7 @@
 
 #include "endpoint.bpf.h"
 #include "maps.bpf.h"
+#include "stream.bpf.h"
 #include "thread.bpf.h"
 
 /* The current task receives or sends on the connection: makes its service the owner. */
@@ -29,6 +30,11 @@ static __always_inline void gp_endpoint_key(struct gp_endpoint_key *key, const s
 	key->port = c->port;
 	key->role = c->role;
 	key->protocol = c->look & GP_LOOK_CONFIRMED ? c->protocol : GP_PROTOCOL_UNKNOWN;
+	if (GP_IS_UNIX) {
+		key->transport = GP_TRANSPORT_UNIX;
+		__builtin_memcpy(key->address, c->path, sizeof(c->path));
+		return;
+	}
 	if (c->role == GP_ROLE_SERVER)
 		return;
 	if (gp_is_v4(sk)) {

@@ -259,10 +259,15 @@ struct gp_conn {
 		};
 	};
 	union {
-		__u64 bytes_in; /* already counted at the endpoint */
-		__u64 discards; /* listeners: packets dropped that were no connection's */
+		struct {
+			union {
+				__u64 bytes_in; /* already counted at the endpoint */
+				__u64 discards; /* listeners: packets that were no connection's */
+			};
+			__u64 bytes_out; /* already counted at the endpoint */
+		};
+		__u8 path[16]; /* unix sockets: see gp_unix_path */
 	};
-	__u64 bytes_out; /* already counted at the endpoint */
 	union {
 		__u32 retransmits; /* already counted; listeners: overflows */
 		__u32 opened;	   /* datagrams: counted as open; by compare-and-exchange */
@@ -274,6 +279,34 @@ struct gp_conn {
 	__u16 status;	 /* of its answer */
 	__u16 slot;	 /* in `operations`, of the last exchange counted; 0: none */
 };
+
+/* What is kept with a unix socket. */
+struct gp_unix_id {
+	__u32 place;   /* of its side in `unix_sides`; 0: none */
+	__u32 refused; /* there was no room for it: it is not observed */
+};
+
+/*
+ * One side of a unix connection, in the table `unix_sides`: the server's is at an even place, the
+ * client's behind it. Written under `lock` of the server's side, but by a collection, as of TCP.
+ */
+struct gp_unix_side {
+	struct gp_conn conn;
+	__u64 payload; /* of what is being sent: where it is, if it can be read; see `linear` */
+	__u32 lock;
+	__u32 used;    /* its socket was there at the last collection, or came since */
+	__u32 seen;    /* gp_unix_round when it was last met, or began */
+	__u32 older;   /* than goldpan */
+	__u32 arrived; /* position behind what was put into its queue */
+	__u32 copied;  /* and of what was taken from there, before the last receive */
+	__u32 taking;  /* how much that was about to take */
+	__u32 sent;    /* as the other side's `arrived`, by the events of this one */
+	__u32 counted_in, counted_out; /* positions until which bytes are counted */
+	__u32 told;		       /* server: the endpoint last left for those to come */
+	__u32 linear;		       /* bytes at `payload` */
+};
+
+#define GP_UNIX_CONNECTIONS 4096
 
 _Static_assert(sizeof(struct gp_conn) <= 184, "448 bytes a connection with the kernel's own");
 

@@ -42,6 +42,26 @@ struct gp_scratch {
 	__u8 beyond[256]; /* what the verifier cannot see to be out of reach */
 };
 
+struct gp_scratch_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct gp_scratch);
+};
+
+extern struct gp_scratch_map scratch SEC(".maps");
+
+/* As much of a window as may be filled at once. */
+struct gp_room {
+	__u8 at[GP_WINDOW];
+};
+
+/*
+ * Reads `n` (1 to GP_WINDOW) bytes of an skb from `offset` on. 0, or -1. For unix sockets, whose
+ * kernels all can pass such a pointer (6.9: "bpf: add __arg_trusted global func arg tag").
+ */
+int gp_skb_read(struct sk_buff *skb GP_ARG_TRUSTED, __u32 offset, struct gp_room *to, __u32 n);
+
 /*
  * The operation of the request that the first `len` bytes of the window are, if they are one whole
  * request and no more; else -1.

@@ -9,7 +9,7 @@
  * More bytes arrived while a request is open: of the same, or another one's. When these did is
  * kept, if the messages are or can be told apart.
  */
-static __always_inline void gp_more_arrived(struct gp_conn *c, const struct tcp_sock *tp,
+static __always_inline void gp_more_arrived(struct gp_conn *c, const struct gp_stream *tp,
 					    __u32 arrived)
 {
 	struct gp_frame *f = gp_frame_of(c);
@@ -35,7 +35,7 @@ static __always_inline void gp_more_arrived(struct gp_conn *c, const struct tcp_
 }
 
 static __always_inline int gp_readable_server(struct sock *sk, struct gp_conn *c,
-					      const struct tcp_sock *tp, __u32 arrived)
+					      const struct gp_stream *tp, __u32 arrived)
 {
 	__u64 turn = c->turn, marks = 0;
 	struct gp_frame *f;
@@ -78,7 +78,7 @@ static __always_inline int gp_readable_server(struct sock *sk, struct gp_conn *c
 	return 0;
 }
 
-static __always_inline int gp_readable_client(struct gp_conn *c, const struct tcp_sock *tp)
+static __always_inline int gp_readable_client(struct gp_conn *c, const struct gp_stream *tp)
 {
 	struct gp_frame *f = gp_frame_of(c);
 	__u64 turn = c->turn, now;
@@ -111,7 +111,7 @@ static __always_inline int gp_readable_client(struct gp_conn *c, const struct tc
 
 /* Data may have become readable. */
 static __always_inline int gp_readable(struct sock *sk, struct gp_conn *c,
-				       const struct tcp_sock *tp)
+				       const struct gp_stream *tp)
 {
 	__u32 received, arrived;
 
@@ -129,15 +129,15 @@ static __always_inline int gp_readable(struct sock *sk, struct gp_conn *c,
 
 /* Follows what the application is about to receive. */
 static __always_inline void gp_receiving_followed(struct sock *sk, struct gp_conn *c,
-						  const struct tcp_sock *tp, struct sk_buff *skb,
+						  const struct gp_stream *tp, struct sk_buff *skb,
 						  __u32 len)
 {
 	struct gp_feed x = {.sk = sk, .tp = tp, .c = c, .skb = skb, .now = bpf_ktime_get_ns()};
-	__u32 seq = gp_skb_seq(skb), taken = tp->copied_seq - seq + len;
+	__u32 seq = gp_stream_seq(tp, skb), taken = tp->copied_seq - seq + len;
 
 	x.f = gp_frame_of(c);
 	x.s = gp_scratch_get();
-	if (!x.f || !x.s || !gp_source_skb(&x.s->source, skb, seq))
+	if (!x.f || !x.s || !gp_source_skb(&x.s->source, skb, 0))
 		return;
 	if (taken < x.s->source.left) /* what lies behind may never be read */
 		x.s->source.left = taken;
@@ -146,9 +146,9 @@ static __always_inline void gp_receiving_followed(struct sock *sk, struct gp_con
 
 /* The beginning of an answer is about to be received. Whether it has to be followed. */
 static __always_inline bool gp_receiving_answer(struct sock *sk, struct gp_conn *c,
-						const struct tcp_sock *tp, struct sk_buff *skb)
+						const struct gp_stream *tp, struct sk_buff *skb)
 {
-	__u32 offset = tp->copied_seq - gp_skb_seq(skb);
+	__u32 offset = tp->copied_seq - gp_stream_seq(tp, skb);
 	struct gp_scratch *s = gp_scratch_get();
 	struct gp_frame *f;
 
@@ -170,7 +170,7 @@ static __always_inline bool gp_receiving_answer(struct sock *sk, struct gp_conn 
 
 /* As a client. Whether what is received has to be followed. */
 static __always_inline bool gp_receiving_client(struct sock *sk, struct gp_conn *c,
-						const struct tcp_sock *tp, struct sk_buff *skb)
+						const struct gp_stream *tp, struct sk_buff *skb)
 {
 	struct gp_current *cur;
 	struct gp_thread *t;
@@ -194,9 +194,9 @@ static __always_inline bool gp_receiving_client(struct sock *sk, struct gp_conn 
 
 /* The application is about to receive the first bytes of a request. Whether to follow them. */
 static __always_inline bool gp_receiving_request(struct sock *sk, struct gp_conn *c,
-						 const struct tcp_sock *tp, struct sk_buff *skb)
+						 const struct gp_stream *tp, struct sk_buff *skb)
 {
-	__u32 seq = tp->copied_seq, offset = seq - gp_skb_seq(skb);
+	__u32 seq = tp->copied_seq, offset = seq - gp_stream_seq(tp, skb);
 	struct gp_scratch *s;
 	struct gp_frame *f;
 	int n;
@@ -222,7 +222,7 @@ static __always_inline bool gp_receiving_request(struct sock *sk, struct gp_conn
 
 /* As a server. Whether what is received has to be followed. */
 static __always_inline bool gp_receiving_server(struct sock *sk, struct gp_conn *c,
-						const struct tcp_sock *tp, struct sk_buff *skb)
+						const struct gp_stream *tp, struct sk_buff *skb)
 {
 	enum gp_phase phase;
 	__u32 received;
@@ -259,7 +259,7 @@ static __always_inline bool gp_receiving_server(struct sock *sk, struct gp_conn 
 
 /* The application is about to receive `len` bytes of an skb. */
 static __always_inline int gp_receiving(struct sock *sk, struct gp_conn *c,
-					const struct tcp_sock *tp, struct sk_buff *skb, __u32 len)
+					const struct gp_stream *tp, struct sk_buff *skb, __u32 len)
 {
 	if (c->flags & (GP_CONN_LISTENER | GP_CONN_IGNORED))
 		return 0;
@@ -272,7 +272,7 @@ static __always_inline int gp_receiving(struct sock *sk, struct gp_conn *c,
 /* The bytes of a send answer a request that was seen whole: false if they are not the answer yet.
  */
 static __always_inline bool gp_sending_answer(struct sock *sk, struct gp_conn *c,
-					      struct msghdr *msg)
+					      struct gp_sent *msg)
 {
 	struct gp_scratch *s;
 
@@ -284,7 +284,7 @@ static __always_inline bool gp_sending_answer(struct sock *sk, struct gp_conn *c
 
 /* Follows what the application is about to send. Whether it fell out of step there. */
 static __always_inline bool gp_sending_followed(struct sock *sk, struct gp_conn *c,
-						const struct tcp_sock *tp, struct msghdr *msg)
+						const struct gp_stream *tp, struct gp_sent *msg)
 {
 	struct gp_feed x = {.sk = sk, .tp = tp, .c = c, .now = bpf_ktime_get_ns()};
 
@@ -303,7 +303,7 @@ static __always_inline bool gp_sending_followed(struct sock *sk, struct gp_conn 
 
 /* As a server. Whether what is sent has to be followed. */
 static __always_inline bool gp_sending_server(struct sock *sk, struct gp_conn *c,
-					      const struct tcp_sock *tp, struct msghdr *msg)
+					      const struct gp_stream *tp, struct gp_sent *msg)
 {
 	__u64 turn = c->turn;
 	struct gp_frame *f;
@@ -355,7 +355,7 @@ static __always_inline bool gp_sending_server(struct sock *sk, struct gp_conn *c
 
 /* A client's request begins to be sent: a look at it. Whether it has to be followed. */
 static __always_inline bool gp_sending_request(struct sock *sk, struct gp_conn *c,
-					       const struct tcp_sock *tp, struct msghdr *msg)
+					       const struct gp_stream *tp, struct gp_sent *msg)
 {
 	struct gp_scratch *s;
 	int n;
@@ -365,17 +365,17 @@ static __always_inline bool gp_sending_request(struct sock *sk, struct gp_conn *
 	if (!s)
 		return false;
 	n = gp_peek_msg(msg, s->window, GP_PLAIN);
-	if (n >= 0 && n < GP_LOOK && (__u64)n < msg->msg_iter.count)
+	if (n >= 0 && n < GP_LOOK && (__u64)n < gp_sent_len(msg))
 		n = gp_gather_msg(s, msg);
 	c->copied_seq = tp->write_seq + n;
-	if (n <= 0 || gp_look_request(sk, c, s, n, (__u64)n == msg->msg_iter.count))
+	if (n <= 0 || gp_look_request(sk, c, s, n, (__u64)n == gp_sent_len(msg)))
 		return false;
 	return gp_frame_begin(c, tp->rcv_nxt, tp->write_seq, s->window[0]);
 }
 
 /* As a client. Whether what is sent has to be followed. */
 static __always_inline bool gp_sending_client(struct sock *sk, struct gp_conn *c,
-					      const struct tcp_sock *tp, struct msghdr *msg)
+					      const struct gp_stream *tp, struct gp_sent *msg)
 {
 	__u64 turn = c->turn, now;
 	struct gp_exchange e;
@@ -418,8 +418,9 @@ static __always_inline bool gp_sending_client(struct sock *sk, struct gp_conn *c
 }
 
 /* A send begins, or goes on with a further skb. */
-static __always_inline int gp_sending(struct sock *sk, struct gp_conn *c, const struct tcp_sock *tp,
-				      struct msghdr *msg, bool has_room)
+static __always_inline int gp_sending(struct sock *sk, struct gp_conn *c,
+				      const struct gp_stream *tp, struct gp_sent *msg,
+				      bool has_room)
 {
 	if (c->flags & (GP_CONN_LISTENER | GP_CONN_IGNORED))
 		return 0;

@@ -98,7 +98,26 @@ struct gp_endpoint_key {
 	__u8 protocol;
 	__u8 flags;
 	__u16 reserved;
-	__u8 address[16]; /* clients: the remote address, network order; v4-mapped as IPv4 */
+	__u8 address[16]; /* clients: the remote address, network order; v4-mapped as IPv4. unix:
+				key of its gp_unix_path */
+};
+
+#define GP_UNIX_PATH_LEN 108
+#define GP_UNIX_PATHS 2048
+
+/* What stands for the path of a unix socket in keys: a hash of it and of its namespace. */
+struct gp_unix_name {
+	__u64 hash[2];
+};
+
+/*
+ * The path of a unix socket, of which keys have a hash in `address`, and who served there last.
+ * Abstract ones begin with a 0, as in the kernel.
+ */
+struct gp_unix_path {
+	char path[GP_UNIX_PATH_LEN];
+	__u32 len;
+	__u32 service, endpoint; /* gp_ref; endpoint 0: nobody yet */
 };
 
 struct gp_service_key {

@@ -25,7 +25,15 @@ const char *gp_called_service_of(struct gp_slots *slots, struct gp_directory *di
 const char *gp_called_service(struct gp_slots *slots, struct gp_directory *directory,
 			      const struct gp_endpoint_key *to);
 
-/* The remote address of a client endpoint as text, written into `text`; "other" for an `other`. */
-const char *gp_called_address(const struct gp_endpoint_key *key, char text[INET6_ADDRSTRLEN]);
+#define GP_ADDRESS_SIZE 112 /* of the longest, with its end: a unix socket's path */
+
+_Static_assert(GP_ADDRESS_SIZE > GP_UNIX_PATH_LEN && GP_ADDRESS_SIZE >= INET6_ADDRSTRLEN, "room");
+
+/*
+ * The address of an endpoint as text, written into `text`: a client's remote one, or a unix
+ * socket's path, "@" for abstract; "other" for an `other`. NULL: not known any more.
+ */
+const char *gp_called_address(struct gp_slots *slots, const struct gp_endpoint_key *key,
+			      char text[GP_ADDRESS_SIZE]);
 
 #endif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "collector.h"
 
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -9,8 +8,9 @@
 #include <time.h>
 
 #include "bpf_object.h"
-#include "clock.h"
+#include "called.h"
 #include "cgroup_stats.h"
+#include "clock.h"
 #include "directory.h"
 #include "drain.h"
 #include "edges.h"
@@ -140,7 +140,8 @@ static int walk_all(struct gp_collector *c, bool final)
 	memset(gauges, 0, sizeof(*gauges) * c->slots->max_endpoints);
 	gp_loader_bpf(c->loader)->bss->gp_final = final;
 	err = walk(c, "collect");
-	return err ?: walk(c, "collect_udp");
+	err = err ?: walk(c, "collect_udp");
+	return err ?: walk(c, "collect_unix");
 }
 
 static int copy_names(struct gp_snapshot *s, struct gp_names *to, const struct gp_identity *from)
@@ -160,8 +161,9 @@ static struct gp_names names_of(const struct gp_identity *id)
 	return (struct gp_names){id->service, id->unit, id->container, id->exe};
 }
 
-static void describe(const struct gp_endpoint_key *key, enum gp_protocol protocol,
-		     struct gp_endpoint *e, char *address, size_t size)
+static void describe(struct gp_collector *c, const struct gp_endpoint_key *key,
+		     enum gp_protocol protocol, struct gp_endpoint *e,
+		     char address[GP_ADDRESS_SIZE])
 {
 	e->role = key->role;
 	e->transport = key->transport;
@@ -173,10 +175,9 @@ static void describe(const struct gp_endpoint_key *key, enum gp_protocol protoco
 			key->transport == GP_TRANSPORT_UDP ? GP_FRAMING_NONE : GP_FRAMING_TURNS;
 	e->is_other = key->flags & GP_KEY_OTHER;
 	e->port = key->port;
-	if (key->role != GP_ROLE_CLIENT || e->is_other)
+	if (e->is_other || (key->role != GP_ROLE_CLIENT && key->transport != GP_TRANSPORT_UNIX))
 		return;
-	inet_ntop(key->flags & GP_KEY_V6 ? AF_INET6 : AF_INET, key->address, address, size);
-	e->address = address;
+	e->address = gp_called_address(c->slots, key, address);
 }
 
 static void add_gauges(const struct gp_endpoint_gauges *g, struct gp_endpoint *e)
@@ -275,7 +276,7 @@ static int collect_endpoint(struct gp_collector *c, struct gp_snapshot *s, uint3
 	const struct gp_listing *l =
 		gp_directory_get(c->directory, service, gp_slots_service(c->slots, service));
 	struct gp_endpoint like = {}, *e;
-	char address[INET6_ADDRSTRLEN];
+	char address[GP_ADDRESS_SIZE];
 
 	if (!l)
 		return -ENOMEM;
@@ -285,13 +286,13 @@ static int collect_endpoint(struct gp_collector *c, struct gp_snapshot *s, uint3
 		return 0;
 	}
 	like.names = names_of(l->identity);
-	describe(&info->key, recognised(c, info), &like, address, sizeof(address));
+	describe(c, &info->key, recognised(c, info), &like, address);
 	if (like.protocol != info->key.protocol && has_exchanges(c, slot)) {
 		int err = collect_openings(c, s, slot, &like, l->identity);
 
 		if (err)
 			return err;
-		describe(&info->key, info->key.protocol, &like, address, sizeof(address));
+		describe(c, &info->key, info->key.protocol, &like, address);
 	}
 	e = place(c, s, &like, l->identity);
 	if (!e)

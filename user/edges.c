@@ -47,7 +47,7 @@ void gp_edges_free(struct gp_edges **edges)
 static int describe(struct gp_edges *e, struct gp_snapshot *s, struct gp_edge *edge,
 		    const struct gp_endpoint_info *from, const struct gp_endpoint_info *to)
 {
-	char address[INET6_ADDRSTRLEN];
+	char address[GP_ADDRESS_SIZE];
 	bool failed = false;
 
 	if (from) {
@@ -58,7 +58,8 @@ static int describe(struct gp_edges *e, struct gp_snapshot *s, struct gp_edge *e
 	}
 	edge->to =
 		gp_snapshot_string(s, gp_called_service(e->slots, e->directory, &to->key), &failed);
-	edge->address = gp_snapshot_string(s, gp_called_address(&to->key, address), &failed);
+	edge->address =
+		gp_snapshot_string(s, gp_called_address(e->slots, &to->key, address), &failed);
 	edge->port = to->key.port;
 	edge->protocol = to->key.protocol;
 	return failed ? -ENOMEM : 0;

@@ -51,7 +51,7 @@ static int take_one(void *context, void *data, size_t size)
 	const struct gp_exemplar *from = data;
 	const struct gp_endpoint_info *info = gp_called_info(x->slots, from->endpoint);
 	const struct gp_endpoint_info *call = gp_called_info(x->slots, from->downstream);
-	char peer[INET6_ADDRSTRLEN + 16], address[INET6_ADDRSTRLEN], status[GP_STATUS_LEN];
+	char peer[INET6_ADDRSTRLEN + 16], address[GP_ADDRESS_SIZE], status[GP_STATUS_LEN];
 	struct gp_event event = {};
 
 	const struct gp_listing *service =
@@ -81,10 +81,10 @@ static int take_one(void *context, void *data, size_t size)
 	memcpy(event.stages_ns, from->stages_ns, sizeof(event.stages_ns));
 	event.pid = from->pid;
 	event.tid = from->tid;
-	event.peer = peer;
+	event.peer = info->key.transport == GP_TRANSPORT_UNIX ? NULL : peer;
 	if (call) {
 		event.downstream.service = gp_called_service(x->slots, x->directory, &call->key);
-		event.downstream.address = gp_called_address(&call->key, address);
+		event.downstream.address = gp_called_address(x->slots, &call->key, address);
 		event.downstream.port = call->key.port;
 		event.downstream.ns = from->downstream_ns;
 	}

@@ -2,6 +2,7 @@
 #include "hook.h"
 
 #include <bpf/btf.h>
+#include <string.h>
 
 #include "own.h"
 
@@ -18,6 +19,12 @@ static bool without_sched(const struct gp_config *cfg)
 static bool with_dns(const struct gp_config *cfg)
 {
 	return cfg->protocols & 1u << GP_PROTOCOL_DNS;
+}
+
+/* Sockets that have no port are none of those that --port asks for. */
+static bool with_unix(const struct gp_config *cfg)
+{
+	return !cfg->ports;
 }
 
 const struct gp_hook gp_hooks[] = {
@@ -58,6 +65,14 @@ const struct gp_hook gp_hooks[] = {
 	 "listeners older than goldpan have no owner until a connection is served"},
 	{"collection", "iter/bpf_sk_storage_map", "collect", NULL, NULL, true,
 	 "goldpan cannot see what is in flight"},
+	{"unix data readable", "tp_btf/sk_data_ready", "unix_ready", "btf_trace_sk_data_ready",
+	 with_unix, false, "unix sockets are not observed"},
+	{"application receives, unix", "tp_btf/skb_copy_datagram_iovec", "unix_read",
+	 "btf_trace_skb_copy_datagram_iovec", with_unix, false, "unix sockets are not observed"},
+	{"older unix sockets", "iter/unix", "older_unix", NULL, with_unix, false,
+	 "unix sockets are not observed"},
+	{"collection of unix sockets", "iter/bpf_sk_storage_map", "collect_unix", NULL, with_unix,
+	 false, "unix sockets are not observed"},
 	{"datagrams received", "cgroup_skb/ingress", "datagram_in", NULL, with_dns, false,
 	 "UDP and DNS are not observed"},
 	{"datagrams sent", "cgroup_skb/egress", "datagram_out", NULL, with_dns, false,
@@ -81,7 +96,27 @@ bool gp_hook_of_datagrams(const struct gp_hook *hook)
 	return hook->wanted == with_dns;
 }
 
+bool gp_hook_of_unix(const struct gp_hook *hook)
+{
+	return hook->wanted == with_unix;
+}
+
+/* How many bytes a queue holds tells what was read: the kernel keeps that since 6.17 or so. */
+static bool counts_unix_queues(const struct btf *kernel)
+{
+	int id = btf__find_by_name_kind(kernel, "unix_sock", BTF_KIND_STRUCT);
+	const struct btf_type *type = id > 0 ? btf__type_by_id(kernel, id) : NULL;
+	const struct btf_member *member = type ? btf_members(type) : NULL;
+
+	for (uint16_t i = 0; type && i < btf_vlen(type); i++)
+		if (!strcmp(btf__name_by_offset(kernel, member[i].name_off), "inq_len"))
+			return true;
+	return false;
+}
+
 bool gp_hook_present(const struct gp_hook *hook, const struct btf *kernel)
 {
+	if (gp_hook_of_unix(hook) && !counts_unix_queues(kernel))
+		return false;
 	return !hook->needs || btf__find_by_name_kind(kernel, hook->needs, BTF_KIND_TYPEDEF) > 0;
 }

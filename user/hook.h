@@ -31,4 +31,7 @@ bool gp_hook_present(const struct gp_hook *hook, const struct btf *kernel);
 /* Whether it is one of those that see datagrams: all of these are there, or none. */
 bool gp_hook_of_datagrams(const struct gp_hook *hook);
 
+/* Likewise of those that see unix sockets. */
+bool gp_hook_of_unix(const struct gp_hook *hook);
+
 #endif

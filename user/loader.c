@@ -14,6 +14,7 @@
 #include "log.h"
 #include "own.h"
 #include "programs.h"
+#include "unix_programs.h"
 
 struct gp_loader {
 	struct goldpan_bpf *bpf;
@@ -23,6 +24,7 @@ struct gp_loader {
 	size_t choices;
 	struct bpf_link **link;	    /* one for each hook; NULL where not attached */
 	struct gp_cgroups *cgroups; /* NULL: datagrams are not seen */
+	bool with_unix;
 };
 
 /* What libbpf says is of use to whoever looks for the reason a program was refused. */
@@ -102,6 +104,7 @@ static int configure(struct gp_loader *l, const struct gp_config *cfg)
 	settings->gp_threads_mask = cfg->max_threads - 1;
 	settings->gp_with_sched = !cfg->no_sched;
 	settings->gp_with_client = !cfg->no_client;
+	settings->gp_with_unix = l->with_unix;
 	settings->gp_protocols = cfg->protocols;
 	settings->gp_port_ranges = cfg->ports;
 	for (size_t i = 0; i < cfg->ports; i++) {
@@ -163,6 +166,7 @@ static int choose_datagrams(struct gp_loader *l, const struct gp_config *cfg)
 static int choose_hooks(struct gp_loader *l, const struct gp_config *cfg)
 {
 	gp_auto(btf_free) struct btf *kernel = btf__load_vmlinux_btf();
+	const char *said = "";
 
 	if (!kernel) {
 		gp_error("this kernel does not describe its types (no /sys/kernel/btf/vmlinux, "
@@ -188,8 +192,11 @@ static int choose_hooks(struct gp_loader *l, const struct gp_config *cfg)
 			.hook = present ? hook->hook : NULL,
 			.missing = present ? NULL : hook->missing,
 		};
-		if (present || gp_hook_of_datagrams(hook)) /* what is missing was said */
-			continue;
+		if (gp_hook_of_unix(hook))
+			l->with_unix = present;
+		if (present || gp_hook_of_datagrams(hook) || !strcmp(said, hook->missing))
+			continue; /* what is missing was said */
+		said = hook->missing;
 		if (hook->required) {
 			gp_error("this kernel has no %s: %s", hook->hook, hook->missing);
 			return -EOPNOTSUPP;
@@ -199,12 +206,27 @@ static int choose_hooks(struct gp_loader *l, const struct gp_config *cfg)
 	return 0;
 }
 
-/* What is kept of datagrams only their programs need. */
+/* What is kept of datagrams and unix sockets only their programs need. */
 static int choose_maps(struct gp_loader *l)
 {
-	int err = bpf_map__set_autocreate(l->bpf->maps.datagrams, l->cgroups);
+	const struct {
+		struct bpf_map *map;
+		bool needed;
+	} maps[] = {
+		{l->bpf->maps.datagrams, l->cgroups},
+		{l->bpf->maps.queries, l->cgroups},
+		{l->bpf->maps.unix_ids, l->with_unix},
+		{l->bpf->maps.unix_sides, l->with_unix},
+		{l->bpf->maps.unix_slots, l->with_unix},
+		{l->bpf->maps.unix_paths, l->with_unix},
+		{l->bpf->maps.unix_ready_at, l->with_unix},
+		{l->bpf->maps.unix_read_at, l->with_unix},
+	};
+	int err = 0;
 
-	return err ?: bpf_map__set_autocreate(l->bpf->maps.queries, l->cgroups);
+	for (size_t i = 0; !err && i < ARRAY_SIZE(maps); i++)
+		err = bpf_map__set_autocreate(maps[i].map, maps[i].needed);
+	return err;
 }
 
 static int load(struct gp_loader *l)
@@ -237,6 +259,8 @@ static struct bpf_link *attach(const struct gp_loader *l, struct bpf_program *pr
 		return attach_walk(program, l->bpf->maps.conns);
 	if (!strcmp(name, "collect_udp"))
 		return attach_walk(program, l->bpf->maps.datagrams);
+	if (!strcmp(name, "collect_unix"))
+		return attach_walk(program, l->bpf->maps.unix_ids);
 	if (is_of_cgroup(program))
 		return bpf_program__attach_cgroup(program, gp_cgroups_root(l->cgroups));
 	return bpf_program__attach(program);
@@ -244,12 +268,17 @@ static struct bpf_link *attach(const struct gp_loader *l, struct bpf_program *pr
 
 int gp_loader_attach(struct gp_loader *l)
 {
-	int err;
+	int err = l->with_unix ? gp_unix_programs_connect(l->bpf, l->programs) : 0;
 
+	if (err) {
+		gp_error("the kernel refused to hand unix sockets over to their programs (%s)",
+			 strerror(-err));
+		return err;
+	}
 	for (size_t i = 0; i < gp_hooks_count; i++) {
 		struct bpf_program *program = gp_programs_find(l->programs, gp_hooks[i].program);
 
-		if (!program)
+		if (!program || gp_unix_programs_has(gp_hooks[i].program))
 			continue;
 		l->link[i] = attach(l, program);
 		if (l->link[i])

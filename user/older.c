@@ -147,12 +147,14 @@ static int find_namespaces(struct namespaces *found)
 int gp_older_sockets(const struct gp_loader *l)
 {
 	const struct bpf_link *sockets = gp_loader_link(l, "older_tcp");
+	const struct bpf_link *unix_sockets = gp_loader_link(l, "older_unix");
 	const struct bpf_link *holders = gp_loader_link(l, "older_holder");
 	const struct bpf_link *datagrams = gp_loader_link(l, "older_udp");
 	gp_auto(namespaces_free) struct namespaces found = {};
 	int err = find_namespaces(&found);
 
-	if (!err && sockets && walk_namespaces(&found, sockets))
+	if (!err && ((sockets && walk_namespaces(&found, sockets)) ||
+		     (unix_sockets && walk_namespaces(&found, unix_sockets))))
 		gp_warning("some network namespaces could not be looked into: connections there "
 			   "that are older than goldpan are not observed");
 	if (!err && holders)

@@ -11,7 +11,7 @@
 #include "own.h"
 
 /* What takes the verifier as long as all the others together. */
-#define BESIDE "read_tp"
+static const char *const beside[] = {"read_tp", "unix_ready"};
 
 struct part {
 	struct bpf_object *object;
@@ -28,6 +28,14 @@ struct gp_programs {
 	struct loaded *loaded;
 	size_t n;
 };
+
+static bool is_beside(const struct bpf_program *program)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(beside); i++)
+		if (!strcmp(bpf_program__name(program), beside[i]))
+			return true;
+	return false;
+}
 
 static int share_maps(struct bpf_object *part, const struct bpf_object *whole)
 {
@@ -51,9 +59,10 @@ static int share_maps(struct bpf_object *part, const struct bpf_object *whole)
 	return 0;
 }
 
-/* Opens the object once more, for those of the programs in `wanted` that are `beside` or not. */
+/* Opens the object once more, for those of the programs in `wanted` that are loaded beside the
+ * others, or for the others. */
 static int open_part(struct part *part, const struct goldpan_bpf *bpf, const bool *wanted,
-		     bool beside)
+		     bool of_beside)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = bpf_object__name(bpf->obj));
 	struct bpf_program *program;
@@ -65,9 +74,7 @@ static int open_part(struct part *part, const struct goldpan_bpf *bpf, const boo
 		return -errno;
 	bpf_object__for_each_program(program, part->object)
 	{
-		bool is_beside = !strcmp(bpf_program__name(program), BESIDE);
-
-		bpf_program__set_autoload(program, wanted[i++] && is_beside == beside);
+		bpf_program__set_autoload(program, wanted[i++] && is_beside(program) == of_beside);
 	}
 	return share_maps(part->object, bpf->obj);
 }

@@ -113,6 +113,8 @@ int gp_slots_new(struct gp_slots **out, struct goldpan_bpf *bpf, const struct gp
 		err = fill_places(bpf->maps.edge_slots);
 	if (!err)
 		err = fill_places(bpf->maps.operation_slots);
+	if (!err && bpf_map__autocreate(bpf->maps.unix_slots))
+		err = fill_places(bpf->maps.unix_slots);
 	if (!err)
 		err = fill(s);
 	if (err)

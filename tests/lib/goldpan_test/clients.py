@@ -44,17 +44,19 @@ class Account:
 
 
 class Connection:
-    """To a port of this host. Bytes are counted in the account; replies are read through a buffer
-    of its own. Closed at the end of a `with`."""
+    """To a port of this host, or to a unix socket by its path. Bytes are counted in the account;
+    replies are read through a buffer of its own. Closed at the end of a `with`."""
 
     def __init__(self, port, account):
         self.account, self.buffer, self.stamp_ns = account, b"", 0
         self.account.connections += 1
-        self.socket = socket.socket()
-        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        is_unix = isinstance(port, str)
+        self.socket = socket.socket(socket.AF_UNIX if is_unix else socket.AF_INET)
+        if not is_unix:
+            self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.settimeout(20)
-        self.socket.connect(("127.0.0.1", port))
+        self.socket.connect(port if is_unix else ("127.0.0.1", port))
 
     def __enter__(self):
         return self

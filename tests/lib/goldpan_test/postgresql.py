@@ -53,7 +53,7 @@ class PostgreSQL(Process):
                                    str(self.port)], check=False).returncode == 0
         wait_until(answers, 20, "PostgreSQL listening")
 
-    def pgbench(self, *options):
-        """By TCP. What it prints."""
-        return self._run(_program("pgbench"), "-h", "127.0.0.1", "-p", str(self.port), "-U", USER,
+    def pgbench(self, *options, host="127.0.0.1"):
+        """By TCP, or a unix socket in the directory `host`. What it prints."""
+        return self._run(_program("pgbench"), "-h", host, "-p", str(self.port), "-U", USER,
                          *options, USER)

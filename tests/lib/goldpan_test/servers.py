@@ -41,6 +41,14 @@ def wait_closed(port, timeout_s=10):
     wait_until(lambda: connections_of(port) == 0, timeout_s, f"the last close on port {port}")
 
 
+def unix_connections_of(path):
+    """How many connections to the unix socket were accepted, or wait for that."""
+    connected = "03"
+    with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:
+        rows = [line.split() for line in file]
+    return sum(len(row) > 7 and row[7] == path and row[5] == connected for row in rows)
+
+
 def accepts(port, host="127.0.0.1"):
     with socket.socket() as s:
         return s.connect_ex((host, port)) == 0

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What the events of unix sockets mean for the exchanges of the connection's two sides. These
+ * programs are not attached: TCP's of the same hook hand such events over to them.
+ */
+#define GP_OF_UNIX
+#include "turn.bpf.h"
+#include "unix_begin.bpf.h"
+
+#define NOTICE_TRIES (1 << 16) /* some 100 us: the sender may be interrupted */
+
+/* One event, on its way through both sides. */
+struct event {
+	struct gp_unix_side *receiver, *sender;
+	__u32 *lock;
+	const struct unix_sock *queue; /* the receiver's socket; NULL: not known any more */
+};
+
+static __always_inline bool event_of(struct event *e, __u32 receiver)
+{
+	e->receiver = gp_unix_at(receiver);
+	e->sender = gp_unix_at(receiver ^ GP_UNIX_CLIENT);
+	if (!receiver || !e->receiver || !e->sender)
+		return false;
+	e->lock = receiver & GP_UNIX_CLIENT ? &e->sender->lock : &e->receiver->lock;
+	return true;
+}
+
+/* The sender's side has put `msg` into the other one's queue, which goes up to `arrived` now. */
+__noinline int gp_unix_sending(struct gp_unix_side *s, struct gp_sent *msg, __u32 arrived)
+{
+	struct gp_stream at;
+
+	if (!s || !msg)
+		return -1;
+	at = gp_unix_stream(s);
+	gp_sending(NULL, &s->conn, &at, msg, true);
+	s->sent = arrived;
+	gp_unix_open(s);
+	return 0;
+}
+
+__noinline int gp_unix_readable(struct gp_unix_side *s, bool accepted)
+{
+	struct gp_stream at;
+
+	if (!s)
+		return -1;
+	at = gp_unix_stream(s);
+	at.accepted = accepted;
+	return gp_readable(NULL, &s->conn, &at);
+}
+
+/* Connections to come at the same path begin at the endpoint of this one. */
+static __always_inline void tell(struct gp_unix_side *s)
+{
+	struct gp_conn *c = &s->conn;
+	struct gp_unix_path *path;
+
+	if (c->role != GP_ROLE_SERVER || c->endpoint == s->told || c->endpoint == GP_SLOT_NONE)
+		return;
+	s->told = c->endpoint;
+	path = bpf_map_lookup_elem(&unix_paths, c->path);
+	if (!path)
+		return;
+	path->service = c->service;
+	path->endpoint = c->endpoint;
+}
+
+/* A receive is about to copy `len` bytes of an skb, of which `consumed` were taken before. */
+__noinline int gp_unix_receive(struct gp_unix_side *s, struct sk_buff *skb GP_ARG_TRUSTED,
+			       __u32 len, __u32 consumed)
+{
+	struct gp_stream at;
+
+	if (!s)
+		return -1;
+	at = gp_unix_stream(s);
+	at.skb_seq = at.copied_seq - consumed;
+	gp_receiving(NULL, &s->conn, &at, skb, len);
+	s->taking = len;
+	gp_unix_open(s);
+	tell(s);
+	return 0;
+}
+
+/* The place of the socket's side; 0: it has none. */
+static __always_inline __u32 place_of(struct sock *sk)
+{
+	struct gp_unix_id *id = NULL;
+
+	if (sk->sk_bpf_storage)
+		id = bpf_sk_storage_get(&unix_ids, sk, NULL, 0);
+	return id ? id->place : 0;
+}
+
+/* An skb was put into the socket's queue, in the task that sends it. */
+SEC("?tp_btf/sk_data_ready")
+int BPF_PROG(unix_ready, struct sock *sk)
+{
+	struct unix_sock *us = bpf_skc_to_unix_sock(sk), *others;
+	struct gp_sent sent = {};
+	struct event e = {};
+	struct sk_buff *tail;
+	struct sock *other;
+	__u32 place, queued, fresh;
+
+	if (!us || sk->sk_type != SOCK_STREAM_NUMBER)
+		return 0;
+	other = us->peer;
+	if (!other)
+		return 0; /* a listener */
+	others = bpf_skc_to_unix_sock(other);
+	place = place_of(sk);
+	if (!others || (!place && !(place = gp_unix_begin(sk, us, other, others))))
+		return 0;
+	if (!event_of(&e, place) || !gp_unix_lock(e.lock))
+		return 0;
+	queued = us->inq_len;
+	tail = sk->sk_receive_queue.prev;
+	if (queued && (void *)tail != (void *)&sk->sk_receive_queue)
+		sent.len = tail->len;
+	if (!e.receiver->sent && !e.receiver->arrived && !e.sender->sent) {
+		e.receiver->copied = sent.len - queued; /* positions count from here */
+		e.sender->copied = -others->inq_len;
+	}
+	gp_unix_arrived(e.receiver, sent.len, queued);
+	gp_unix_settle(e.sender, others->inq_len);
+	barrier(); /* from the table anew: the verifier need not tell how it came to that apart */
+	fresh = e.receiver->arrived - e.sender->sent;
+	if (fresh) {
+		if (sent.len == fresh) { /* else it is not all there any more, or is several */
+			sent.linear = fresh - tail->data_len;
+			sent.bytes = (__u64)tail->data;
+		}
+		sent.len = fresh;
+		gp_unix_sending(e.sender, &sent, e.receiver->arrived);
+	}
+	gp_unix_readable(e.receiver, sk->sk_socket != NULL);
+	gp_unix_unlock(e.lock);
+	return 0;
+}
+
+static __always_inline __u32 queued_at(const struct unix_sock *queue)
+{
+	return BPF_CORE_READ(queue, inq_len);
+}
+
+static long noticed(__u32 i, struct event *e)
+{
+	return gp_unix_is_known(e->receiver, queued_at(e->queue));
+}
+
+/*
+ * A receive is about to copy `len` bytes of an skb that `sk` has sent. The sender may not have come
+ * to say that it did, as it is about to: then it is waited for.
+ */
+SEC("?tp_btf/skb_copy_datagram_iovec")
+int BPF_PROG(unix_read, struct sk_buff *skb, int len)
+{
+	__u32 consumed = ((struct unix_skb_parms *)skb->cb)->consumed, queued;
+	const struct unix_sock *queue;
+	struct sock *sk = skb->sk;
+	struct event e = {};
+	struct gp_unix_id *id;
+
+	if (!sk)
+		return 0;
+	id = bpf_sk_storage_get(&unix_ids, sk, NULL, 0);
+	if (!id || !id->place || !event_of(&e, id->place ^ GP_UNIX_CLIENT))
+		return 0;
+	/* Without one the sender has closed, and has said all. */
+	queue = (struct unix_sock *)BPF_CORE_READ((struct unix_sock *)sk, peer);
+	if (queue && BPF_CORE_READ(queue, sk.sk_receive_queue.next) != skb)
+		return 0; /* a look beyond the first */
+	e.queue = queue;
+	if (queue && !noticed(0, &e))
+		bpf_loop(NOTICE_TRIES, noticed, &e, 0);
+	if (!gp_unix_lock(e.lock))
+		return 0;
+	queued = e.receiver->arrived - e.receiver->copied - e.receiver->taking;
+	if (queue)
+		queued = queued_at(queue);
+	gp_unix_receiving(e.receiver, queued);
+	barrier();
+	gp_unix_receive(e.receiver, skb, len, consumed);
+	gp_unix_unlock(e.lock);
+	return 0;
+}
