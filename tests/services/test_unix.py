@@ -6,13 +6,11 @@ import collections
 import os
 import random
 import re
-import socket
 import sys
-import threading
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from goldpan_test import http_client, redis_client  # noqa: E402
+from goldpan_test import http_client, loads, redis_client  # noqa: E402
 from goldpan_test.clients import Account, Connection, batches, together  # noqa: E402
 from goldpan_test.harness import free_ports, wait_until  # noqa: E402
 from goldpan_test.http_client import Request  # noqa: E402
@@ -22,7 +20,7 @@ from goldpan_test.protocols import ProtocolCase  # noqa: E402
 from goldpan_test.redis_client import Command  # noqa: E402
 from goldpan_test.servers import Nginx, Redis, unix_connections_of  # noqa: E402
 
-REQUESTS = 12000
+REQUESTS, BENCHMARK = 12000, 50000
 WORKERS = 4
 DEPTH = 16  # the answers to as many are less than what of one send can be read
 TURNS = 500
@@ -81,6 +79,22 @@ class RedisUnix(UnixCase):
 
     def test_pipelined(self):
         self.check_mixed(DEPTH)
+
+    def test_benchmark(self):
+        """redis-benchmark's own count, and the two settings that it asks for first."""
+        server = self.keep(Redis(self.directory, free_ports()))
+        server.command("SET", "key:__rand_int__", "g" * 100)
+        self.observer = self.goldpan()
+        said = loads.redis_benchmark(server.socket_path, BENCHMARK, 8, pipeline=DEPTH)
+        self.assertEqual(said["requests"], BENCHMARK)
+        recording = self.finish_at(server.socket_path)
+        self.assert_nothing_dropped(recording)
+        for role in ("server", "client"):
+            with self.subTest(role=role):
+                endpoint = recording.endpoint(role=role, transport="unix",
+                                              address=server.socket_path)
+                self.assert_operations(endpoint, collections.Counter(
+                    {("GET", "OK"): BENCHMARK, ("CONFIG GET", "OK"): 2}))
 
     def test_older_than_goldpan(self):
         """What was said before is not counted, nor that it was opened."""
@@ -175,47 +189,6 @@ class PostgresqlUnix(UnixCase):
 
     def test_pgbench_prepared(self):
         self.check_pgbench("prepared")
-
-
-class Turns(UnixCase):
-    """A protocol of nobody's, on an abstract socket: by turns."""
-
-    protocol = "unknown"
-
-    def test_abstract(self):
-        name = f"goldpan-test-{os.getpid()}"
-        size, reply = 20, b"\x01" * 30
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind("\0" + name)
-            listener.listen()
-            self.observer = self.goldpan()
-            thread = threading.Thread(target=self.serve, args=(listener, size, reply))
-            thread.start()
-            with socket.socket(socket.AF_UNIX) as client:
-                client.connect("\0" + name)
-                for _ in range(TURNS):
-                    client.sendall(b"\x02" * size)
-                    client.recv(len(reply), socket.MSG_WAITALL)
-                client.sendall(b"\x02" * 5)  # never answered
-            thread.join()
-        recording = self.observer.finish()
-        self.assert_nothing_dropped(recording)
-        for role in ("server", "client"):
-            with self.subTest(role=role):
-                endpoint = recording.endpoint(role=role, transport="unix", address="@" + name)
-                have = (endpoint.requests, endpoint.aborted, endpoint.opened, endpoint.closed,
-                        endpoint.active, endpoint.in_flight)
-                self.assertEqual(have, (TURNS + 1, 1, 1, 1, 0, 0))
-                sizes = (TURNS * size + 5, TURNS * len(reply))
-                self.assertEqual((endpoint.bytes_in, endpoint.bytes_out),
-                                 sizes if role == "server" else sizes[::-1])
-
-    @staticmethod
-    def serve(listener, size, reply):
-        connection, _ = listener.accept()
-        with connection:
-            while len(connection.recv(size, socket.MSG_WAITALL)) == size:
-                connection.sendall(reply)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,9 @@ def ab(port, requests, connections, keep_alive, timeout_s=120):
 
 
 def redis_benchmark(port, requests, connections, pipeline=1, timeout_s=120):
-    """redis-benchmark, GET alone. {"requests"}: answered; its CONFIG commands are not in it."""
-    text = _run(["redis-benchmark", "-h", "127.0.0.1", "-p", str(port), "-n", str(requests),
-                 "-c", str(connections), "-P", str(pipeline), "-t", "get"], timeout_s)
+    """redis-benchmark, GET alone, to a port or the path of a unix socket. {"requests"}: answered;
+    its CONFIG commands are not in it."""
+    where = ["-s", port] if isinstance(port, str) else ["-h", "127.0.0.1", "-p", str(port)]
+    text = _run(["redis-benchmark", *where, "-n", str(requests), "-c", str(connections), "-P",
+                 str(pipeline), "-t", "get"], timeout_s)
     return {"requests": _number(r"(\d+) requests completed", text)}
