@@ -1,33 +1,60 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "endpoint.bpf.h"
+#include "payer.bpf.h"
 
 #define OTHER_SERVICE GP_REF(GP_SLOT_OTHER_SERVICE, 1)
 
-__u32 gp_service_get(struct gp_service_key *key, __u32 pid)
+/* Takes a free slot for `key`, which `payer` was charged for. GP_SLOT_NONE if there is none. */
+static __always_inline __u32 service_new(struct gp_service_key *key, __u32 payer, __u32 pid)
 {
 	__u32 slot = 0, ref, *known;
 	struct gp_service_info *info;
+
+	if (bpf_map_pop_elem(&service_slots, &slot))
+		return GP_SLOT_NONE;
+	info = bpf_map_lookup_elem(&service_infos, &slot);
+	if (!info)
+		return GP_SLOT_NONE;
+	ref = info->ref;
+	info->key = *key;
+	info->pid = pid;
+	info->payer = payer;
+	if (bpf_map_update_elem(&service_keys, key, &ref, BPF_NOEXIST)) {
+		bpf_map_push_elem(&service_slots, &slot, 0);
+		gp_payer_leave(payer);
+		known = bpf_map_lookup_elem(&service_keys, key); /* another CPU was first */
+		return known ? *known : GP_SLOT_NONE;
+	}
+	info->state = GP_SLOT_LIVE;
+	return ref;
+}
+
+__u32 gp_service_get(struct gp_service_key *key, __u64 group, __u32 pid)
+{
+	struct gp_service_key rest = {.cgroup = group};
+	__u32 payer = 0, ref, *known;
+	bool may = true;
 
 	if (!key)
 		return OTHER_SERVICE;
 	known = bpf_map_lookup_elem(&service_keys, key);
 	if (known)
 		return *known;
-	if (bpf_map_pop_elem(&service_slots, &slot))
-		return OTHER_SERVICE;
-	info = bpf_map_lookup_elem(&service_infos, &slot);
-	if (!info)
-		return OTHER_SERVICE;
-	ref = info->ref;
-	info->key = *key;
-	info->pid = pid;
-	if (bpf_map_update_elem(&service_keys, key, &ref, BPF_NOEXIST)) {
-		bpf_map_push_elem(&service_slots, &slot, 0);
-		known = bpf_map_lookup_elem(&service_keys, key); /* another CPU was first */
-		return known ? *known : OTHER_SERVICE;
+	if (group || key->user) {
+		payer = gp_payer_join(group ? GP_PAYER_GROUP | (__u32)group : key->user);
+		may = payer;
 	}
-	info->state = GP_SLOT_LIVE;
-	return ref;
+	if (may) {
+		ref = service_new(key, payer, pid);
+		return ref == GP_SLOT_NONE ? OTHER_SERVICE : ref;
+	}
+	if (!group)
+		return OTHER_SERVICE;
+	known = bpf_map_lookup_elem(&service_keys, &rest);
+	if (known)
+		return *known;
+	ref = service_new(&rest, 0, pid);
+	return ref == GP_SLOT_NONE ? OTHER_SERVICE : ref;
 }
 
 /* From now on the records of the slot take events that come with `ref`, and no others. */
@@ -42,8 +69,9 @@ static __always_inline void open_records(__u32 slot, __u32 ref)
 	}
 }
 
-/* Takes a free slot for `key`, and counts it in `count`. GP_SLOT_NONE if there is none. */
-static __always_inline __u32 endpoint_new(struct gp_endpoint_key *key, __s32 *count)
+/* Takes a free slot for `key`, and counts it in `count` and `charged`, where these are not NULL.
+ * GP_SLOT_NONE if there is none. */
+static __always_inline __u32 endpoint_new(struct gp_endpoint_key *key, __s32 *count, __s32 *charged)
 {
 	bool server = key->role == GP_ROLE_SERVER;
 	struct gp_endpoint_info *info;
@@ -69,6 +97,8 @@ static __always_inline __u32 endpoint_new(struct gp_endpoint_key *key, __s32 *co
 	info->state = GP_SLOT_LIVE;
 	if (count)
 		__sync_fetch_and_add(count, 1);
+	if (charged)
+		__sync_fetch_and_add(charged, 1);
 	return ref;
 }
 
@@ -79,6 +109,45 @@ static __always_inline __s32 *may_grow(struct gp_service_info *service, __u8 rol
 	__s32 most = role == GP_ROLE_SERVER ? GP_SERVICE_PORTS : GP_SERVICE_REMOTES;
 
 	return *(volatile __s32 *)count < most ? count : NULL;
+}
+
+/* Where the endpoints of this role are counted that the service's payer has; NULL: nowhere. */
+static __always_inline __s32 *charged_to(const struct gp_service_info *service, __u8 role)
+{
+	__u32 place = service->payer;
+	struct gp_payer *p = place ? bpf_map_lookup_elem(&payers, &place) : NULL;
+
+	if (!p)
+		return NULL;
+	return role == GP_ROLE_SERVER ? &p->servers : &p->clients;
+}
+
+/* Whether the place of `key` has an endpoint: places are bounded, each with all protocols. */
+static __always_inline bool has_place(const struct gp_endpoint_key *key)
+{
+	struct gp_endpoint_key place = *key;
+
+	place.protocol = GP_PROTOCOL_UNKNOWN;
+	return bpf_map_lookup_elem(&endpoint_keys, &place);
+}
+
+/* As endpoint_new, if the service and its payer may have one more. */
+static __always_inline __u32 endpoint_new_within(struct gp_endpoint_key *key,
+						 struct gp_service_info *service)
+{
+	__s32 *count = may_grow(service, key->role), *charged = charged_to(service, key->role);
+	__s32 most =
+		gp_payer_endpoints[key->role == GP_ROLE_SERVER ? GP_ROLE_SERVER : GP_ROLE_CLIENT];
+
+	if (key->flags & GP_KEY_OTHER) /* for these there is as much room again */
+		most *= 2;
+	else if (!count && (!key->protocol || !has_place(key)))
+		return GP_SLOT_NONE;
+	if (charged && *(volatile __s32 *)charged >= most)
+		return GP_SLOT_NONE;
+	if (key->protocol || (key->flags & GP_KEY_OTHER))
+		count = NULL;
+	return endpoint_new(key, count, charged);
 }
 
 static __always_inline __u32 other_of_all(__u8 role)
@@ -92,7 +161,6 @@ __noinline __u32 gp_endpoint_get(struct gp_endpoint_key *key)
 	struct gp_endpoint_key other = {};
 	struct gp_service_info *service;
 	__u32 ref, *known;
-	__s32 *count;
 
 	if (!key)
 		return GP_SLOT_NONE;
@@ -102,20 +170,18 @@ __noinline __u32 gp_endpoint_get(struct gp_endpoint_key *key)
 	service = gp_service_info(key->service);
 	if (!service) /* it was just given up: its name is no longer known */
 		return other_of_all(key->role);
-	count = may_grow(service, key->role);
-	if (count || key->protocol) { /* places are bounded, each with all protocols */
-		ref = endpoint_new(key, key->protocol ? NULL : count);
-		if (ref != GP_SLOT_NONE)
-			return ref;
-	}
+	ref = endpoint_new_within(key, service);
+	if (ref != GP_SLOT_NONE)
+		return ref;
 	other.service = key->service;
 	other.role = key->role;
 	other.transport = key->transport;
+	other.protocol = key->protocol;
 	other.flags = GP_KEY_OTHER;
 	known = bpf_map_lookup_elem(&endpoint_keys, &other);
 	if (known)
 		return *known;
-	ref = endpoint_new(&other, NULL);
+	ref = endpoint_new_within(&other, service);
 	if (ref != GP_SLOT_NONE)
 		return ref;
 	return other_of_all(key->role);

@@ -5,8 +5,12 @@
 
 #include "maps.bpf.h"
 
-/* The slot of a service, given out if need be; `other` if there is none left. */
-__u32 gp_service_get(struct gp_service_key *key, __u32 pid);
+/*
+ * The slot of a service, given out if need be. `group` is that of the system's slices it is in, or
+ * 0. `other` if there is none left, or its user has his share; of a group that has, the one of all
+ * its other programs.
+ */
+__u32 gp_service_get(struct gp_service_key *key, __u64 group, __u32 pid);
 
 /* The endpoint of `key`; the service's `other`, or the one of all, if it cannot have one. */
 __u32 gp_endpoint_get(struct gp_endpoint_key *key);

@@ -11,22 +11,22 @@ SEC("?iter/tcp")
 int older_tcp(struct bpf_iter__tcp *ctx)
 {
 	struct sock_common *common = ctx->sk_common;
-	struct gp_listen_key key = {};
+	volatile __u64 *ports;
 	struct gp_conn *c;
 	struct sock *sk;
-	__u8 yes = 1;
 	bool server;
+	__u64 bit;
 
 	if (!common)
 		return 0;
 	sk = (struct sock *)bpf_skc_to_tcp_sock(common);
 	if (!sk)
 		return 0; /* a request or TIME_WAIT socket: nothing happens on it */
-	key.netns = common->skc_net.net->ns.inum;
-	key.port = common->skc_num;
+	ports = &gp_listening[(common->skc_num >> 6) & (sizeof(gp_listening) / 8 - 1)];
+	bit = 1ULL << (common->skc_num & 63);
 	if (common->skc_state == BPF_TCP_LISTEN)
-		bpf_map_update_elem(&listening, &key, &yes, 0);
-	server = bpf_map_lookup_elem(&listening, &key);
+		*ports |= bit;
+	server = *ports & bit;
 	if (!gp_port_wanted(server ? common->skc_num : bpf_ntohs(common->skc_dport)) ||
 	    (!server && !gp_with_client))
 		return 0;

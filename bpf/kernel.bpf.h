@@ -78,6 +78,10 @@ struct sk_buff_head {
 	struct sk_buff *next, *prev;
 };
 
+typedef struct {
+	__u32 val;
+} kuid_t;
+
 struct sock {
 	struct sock_common __sk_common;
 	struct sk_buff_head sk_receive_queue;
@@ -89,6 +93,7 @@ struct sock {
 	__u32 sk_max_ack_backlog;
 	atomic_t sk_drops;
 	__u16 sk_protocol;
+	kuid_t sk_uid; /* of whoever made it */
 	int sk_wmem_queued, sk_sndbuf;
 };
 
@@ -175,12 +180,41 @@ struct skb_shared_info {
 	unsigned short gso_segs;
 };
 
+struct kernfs_iattrs {
+	kuid_t ia_uid;
+};
+
 struct kernfs_node {
+	const char *name;
 	__u64 id;
+	struct kernfs_iattrs *iattr; /* NULL: as at its creation by root */
 };
 
 struct cgroup {
 	struct kernfs_node *kn;
+	int level;
+	struct cgroup *ancestors[0]; /* from the root to itself: level + 1 */
+};
+
+struct user_namespace {
+	struct user_namespace *parent;
+	int level;
+	kuid_t owner;
+};
+
+struct cred {
+	kuid_t uid;
+	struct user_namespace *user_ns;
+};
+
+struct inode;
+
+struct file {
+	struct inode *f_inode;
+};
+
+struct mm_struct {
+	struct file *exe_file;
 };
 
 struct css_set {
@@ -212,13 +246,14 @@ struct task_struct {
 	unsigned in_iowait : 1;
 	struct sched_entity se;
 	struct sched_info sched_info;
-	struct task_struct *group_leader;
+	struct task_struct *group_leader, *real_parent;
+	struct mm_struct *mm;
+	const struct cred *real_cred;
 	struct css_set *cgroups;
 	char comm[16];
 };
 
 struct linux_binprm;
-struct file;
 struct seq_file;
 
 struct bpf_iter_meta {

@@ -17,17 +17,23 @@ static __always_inline bool gp_port_wanted(__u16 port)
 	return false;
 }
 
-/* Makes room for what the connections of this listener hand on, as long as there is any. */
-static __always_inline void gp_listener_begin(struct gp_conn *c)
+/*
+ * Makes room for what the connections of this listener hand on, as long as there is any. A quarter
+ * is for those that root has made: an unprivileged user may well listen on all ports there are.
+ */
+static __always_inline void gp_listener_begin(struct gp_conn *c, const struct sock *sk)
 {
 	struct gp_listener *l;
 	__u32 place = 0;
 
+	if (sk->sk_uid.val && gp_listeners_used >= GP_LISTENERS / 4 * 3)
+		return;
 	if (bpf_map_pop_elem(&listener_slots, &place))
 		return;
 	l = bpf_map_lookup_elem(&listeners, &place);
 	if (!l)
 		return;
+	__sync_fetch_and_add(&gp_listeners_used, 1);
 	__builtin_memset(l, 0, sizeof(*l));
 	l->netns = c->netns;
 	l->port = c->port;
@@ -43,6 +49,7 @@ static __always_inline void gp_listener_end(struct gp_conn *c)
 	if (!l)
 		return;
 	l->port = 0;
+	__sync_fetch_and_add(&gp_listeners_used, -1);
 	bpf_map_push_elem(&listener_slots, &c->listener, 0);
 }
 
@@ -92,7 +99,7 @@ static __always_inline void gp_conn_adopt(struct gp_conn *c, const struct sock *
 	if (state == BPF_TCP_LISTEN) {
 		c->flags = GP_CONN_LISTENER;
 		c->retransmits = sk->sk_drops.counter;
-		gp_listener_begin(c);
+		gp_listener_begin(c, sk);
 		return;
 	}
 	c->flags = state == BPF_TCP_SYN_SENT ? GP_CONN_CONNECTING : GP_CONN_OPEN;

@@ -29,7 +29,7 @@ static __always_inline void begin(struct sock *sk, __u8 role, __u8 flags)
 	c->port = port;
 	c->connect_ns = bpf_ktime_get_ns();
 	if (flags & GP_CONN_LISTENER)
-		gp_listener_begin(c);
+		gp_listener_begin(c, sk);
 	t = gp_conn_own(sk, c);
 	if (role == GP_ROLE_CLIENT && t && !(c->flags & GP_CONN_IGNORED))
 		gp_work_intend(t, c);

@@ -16,10 +16,10 @@ struct gp_endpoint_records_map endpoints SEC(".maps");
 struct gp_endpoint_gauges_map endpoint_gauges SEC(".maps");
 struct gp_service_keys_map service_keys SEC(".maps");
 struct gp_service_infos_map service_infos SEC(".maps");
+struct gp_payers_map payers SEC(".maps");
 struct gp_service_records_map services SEC(".maps");
 struct gp_cpus_map cpus SEC(".maps");
 struct gp_dropped_map dropped SEC(".maps");
-struct gp_listening_map listening SEC(".maps");
 struct gp_edge_keys_map edge_keys SEC(".maps");
 struct gp_edges_map edges SEC(".maps");
 struct gp_edge_slots_map edge_slots SEC(".maps");
@@ -44,12 +44,15 @@ const volatile __u32 gp_threads_mask = 65535;
 const volatile bool gp_with_sched = true, gp_with_client = true, gp_with_unix = true;
 const volatile __u32 gp_protocols = (1 << GP_PROTOCOL_COUNT) - 1;
 const volatile __u32 gp_port_ranges = GP_PORT_RANGES;
+const volatile __u32 gp_payer_endpoints[GP_ROLE_COUNT] = {1, 1};
 const volatile struct gp_port_range gp_ports[GP_PORT_RANGES] = {};
 
 volatile bool gp_final;
 volatile __u64 gp_slow_ns;
 volatile bool gp_tell_failed;
 volatile __u32 gp_unix_round = 1;
+volatile __u64 gp_listening[65536 / 64];
+volatile __u32 gp_listeners_used;
 volatile __u8 gp_epoch;
 
 char LICENSE[] SEC("license") = "GPL";

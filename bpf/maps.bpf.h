@@ -81,6 +81,14 @@ struct gp_service_keys_map { /* key -> gp_ref */
 	__type(value, __u32);
 };
 
+struct gp_payers_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, GP_PAYERS);
+	__type(key, __u32);
+	__type(value, struct gp_payer);
+};
+
 struct gp_service_infos_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -119,20 +127,6 @@ struct gp_dropped_map {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct gp_dropped);
-};
-
-/* Ports in a network namespace on which something listens: tells the role of older connections. */
-struct gp_listen_key {
-	__u32 netns;
-	__u32 port;
-};
-
-struct gp_listening_map {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 16384);
-	__type(key, struct gp_listen_key);
-	__type(value, __u8);
 };
 
 struct gp_listeners_map {
@@ -255,10 +249,10 @@ extern struct gp_endpoint_records_map endpoints SEC(".maps");
 extern struct gp_endpoint_gauges_map endpoint_gauges SEC(".maps");
 extern struct gp_service_keys_map service_keys SEC(".maps");
 extern struct gp_service_infos_map service_infos SEC(".maps");
+extern struct gp_payers_map payers SEC(".maps");
 extern struct gp_service_records_map services SEC(".maps");
 extern struct gp_cpus_map cpus SEC(".maps");
 extern struct gp_dropped_map dropped SEC(".maps");
-extern struct gp_listening_map listening SEC(".maps");
 extern struct gp_edge_keys_map edge_keys SEC(".maps");
 extern struct gp_edges_map edges SEC(".maps");
 extern struct gp_edge_slots_map edge_slots SEC(".maps");
@@ -282,6 +276,7 @@ extern const volatile __u32 gp_threads_mask; /* size of the thread table - 1 */
 extern const volatile bool gp_with_sched, gp_with_client, gp_with_unix;
 extern const volatile __u32 gp_protocols;   /* those to recognise: 1 << enum gp_protocol */
 extern const volatile __u32 gp_port_ranges; /* 0: all ports */
+extern const volatile __u32 gp_payer_endpoints[GP_ROLE_COUNT]; /* most of one gp_payer */
 extern const volatile struct gp_port_range gp_ports[GP_PORT_RANGES];
 
 /* Set by user space while running. */
@@ -293,6 +288,15 @@ extern volatile bool gp_tell_failed;
 
 /* Counts walks of the collection over sockets. */
 extern volatile __u32 gp_unix_round;
+
+/*
+ * At the start, of the network namespace that is walked over: a bit for each port on which
+ * something listens. It tells the role of older connections.
+ */
+extern volatile __u64 gp_listening[65536 / 64];
+
+/* Places in `listeners` that are taken; atomically added. */
+extern volatile __u32 gp_listeners_used;
 
 /* Counts moves of tasks between control groups: a thread's service is looked up again after one. */
 extern volatile __u8 gp_epoch;

@@ -22,15 +22,16 @@ static __always_inline struct gp_thread *claim(__u32 pid)
 	return NULL;
 }
 
-/* The name of the program that thread `pid` runs, if that is known. */
+/* The name of the program that thread `pid` runs, and whose that is, if they are known. */
 static __always_inline bool known_name(__u32 pid, struct gp_service_key *key)
 {
 	struct gp_thread *t = pid ? gp_thread_find(pid) : NULL;
 	struct gp_service_info *info = t ? gp_service_info(t->service) : NULL;
 
-	if (!info || !GP_REF_INDEX(t->service))
+	if (!info || !GP_REF_INDEX(t->service) || !info->key.name[0])
 		return false;
 	__builtin_memcpy(key->name, info->key.name, sizeof(key->name));
+	key->user = info->key.user;
 	return true;
 }
 
@@ -51,22 +52,42 @@ static __always_inline void set_service(struct gp_thread *t, __u32 ref)
 	t->service = ref;
 }
 
-/* Finds the service of a thread anew. The name it had counts unless it is `renamed` by an exec. */
+/*
+ * What the service of a thread goes by, and the group that is charged for it. The name it had
+ * counts unless it is `renamed` by an exec, and so does the user.
+ */
+static __always_inline void find_key(struct gp_service_key *key, __u64 *group,
+				     struct gp_task_id *id, bool renamed)
+{
+	struct gp_task_place place;
+
+	key->cgroup = id->cgroup;
+	gp_task_place(id, &place);
+	if (renamed || (!known_name(id->pid, key) && !known_name(id->tgid, key) &&
+			!known_name(id->parent, key))) {
+		__builtin_memcpy(key->name, id->name, sizeof(key->name));
+		key->user = place.group || place.owner ? 0 : gp_task_user(id, !renamed);
+	}
+	if (place.group)
+		key->user = 0;
+	else if (place.owner)
+		key->user = place.owner;
+	*group = place.group;
+}
+
+/* Finds the service of a thread anew. */
 static __always_inline void resolve(struct gp_thread *t, struct gp_task_id *id, bool renamed)
 {
 	struct gp_service_key key = {};
+	__u64 group = 0;
 	__u32 ref;
 
-	if (id->is_kernel) {
+	if (id->is_kernel)
 		__builtin_memcpy(key.name, "kernel", 7);
-	} else {
-		key.cgroup = id->cgroup;
-		if (renamed || (!known_name(id->pid, &key) && !known_name(id->tgid, &key) &&
-				!known_name(id->parent, &key)))
-			__builtin_memcpy(key.name, id->name, sizeof(key.name));
-	}
+	else
+		find_key(&key, &group, id, renamed);
 	t->epoch = gp_epoch;
-	ref = gp_service_get(&key, id->tgid);
+	ref = gp_service_get(&key, group, id->tgid);
 	/* It may just have been given up: then this thread's name is lost until it moves again. */
 	set_service(t, gp_service_info(ref) ? ref : GP_REF(GP_SLOT_OTHER_SERVICE, 1));
 }

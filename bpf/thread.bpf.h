@@ -7,18 +7,10 @@
 #define GP_THREAD_BPF_H
 
 #include "maps.bpf.h"
+#include "task.bpf.h"
 
 #define GP_THREAD_WAYS 4
 #define GP_SPENT_TRIES 16
-
-/* What a thread record is made of, taken from a task. */
-struct gp_task_id {
-	__u32 pid, tgid;
-	__u64 cgroup;
-	__u32 is_kernel;	/* a kernel thread: all of these are one service, "kernel" */
-	__u32 parent;		/* pid of the task that forked it just now; 0: not known */
-	char name[GP_NAME_LEN]; /* of the thread-group leader */
-};
 
 /*
  * Makes (or finds) the record of a thread and its service. Its program's name is the one its
@@ -117,18 +109,6 @@ static __always_inline struct gp_thread *gp_thread_find(__u32 pid)
 			return t;
 	}
 	return NULL;
-}
-
-static __always_inline void gp_task_id(struct gp_task_id *id, struct task_struct *task)
-{
-	id->pid = task->pid;
-	id->tgid = task->tgid;
-	id->cgroup = task->cgroups->dfl_cgrp->kn->id;
-	id->is_kernel = !!(task->flags & PF_KTHREAD);
-	id->parent = 0;
-	__builtin_memset(id->name, 0,
-			 sizeof(id->name)); /* it is a key: also what the name leaves */
-	bpf_probe_read_kernel_str(id->name, sizeof(id->name), task->group_leader->comm);
 }
 
 #endif

@@ -18,6 +18,8 @@
 #define GP_HIST_WORDS 260     /* GP_HIST_SLOTS, rounded up to whole 16 bytes */
 #define GP_SERVICE_PORTS 64   /* server endpoints of one service before its `other` */
 #define GP_SERVICE_REMOTES 32 /* client endpoints of one service before its `other` */
+#define GP_PAYER_SERVICES 64  /* of one user outside the system's slices; of one group in them */
+#define GP_PAYER_SHARE 4      /* and one in so many endpoint slots */
 
 /* Slots that are there from the start and take what does not fit. */
 #define GP_SLOT_OTHER_SERVER 0
@@ -121,9 +123,27 @@ struct gp_unix_path {
 };
 
 struct gp_service_key {
-	__u64 cgroup; /* id in the v2 hierarchy */
-	char name[GP_NAME_LEN];
+	__u64 cgroup;		/* id in the v2 hierarchy */
+	char name[GP_NAME_LEN]; /* empty: the programs of a group beyond GP_PAYER_SERVICES */
+	__u32 user;		/* outside the system's slices: whose program it is; 0: root's */
+	__u32 reserved;
 };
+
+/*
+ * Who is charged for services and endpoints, so that nobody takes more than his share: a user, by
+ * his number, or, in the system's slices, a control group. Root's programs outside of both are
+ * charged to nobody. A place in a table, found by `id`, that is free while `services` is 0. Racy
+ * where it is taken at the moment at which its last service is given back: then two share it.
+ */
+struct gp_payer {
+	__u64 id; /* a user, or GP_PAYER_GROUP | the lower half of a group's id; 0: nobody yet */
+	__s32 services, servers, clients; /* slots that are given out to it; atomically added */
+	__u32 reserved;
+	__u64 reserved2;
+};
+
+#define GP_PAYER_GROUP (1ULL << 32)
+#define GP_PAYERS 4096 /* a power of two; place 0 is nobody's */
 
 /*
  * A reference to a slot is its index and the generation it was given out with:
@@ -157,7 +177,7 @@ struct gp_service_info {
 	__u32 pid;		/* of one of its processes, as seen in the root pid namespace */
 	__s32 threads;		/* alive now */
 	__s32 servers, clients; /* endpoints given out to it */
-	__u32 reserved;
+	__u32 payer;		/* place in `payers`; 0: nobody */
 	struct gp_service_key key;
 } __attribute__((aligned(64)));
 
@@ -277,7 +297,8 @@ struct gp_operation_record {
 _Static_assert(sizeof(struct gp_operation_key) == 8, "hashed as bytes: no padding");
 _Static_assert(sizeof(struct gp_operation_record) == 1088, "4096 of them in each shard");
 _Static_assert(sizeof(struct gp_endpoint_key) == 32, "hashed as bytes: no padding");
-_Static_assert(sizeof(struct gp_service_key) == 24, "hashed as bytes: no padding");
+_Static_assert(sizeof(struct gp_service_key) == 32, "hashed as bytes: no padding");
+_Static_assert(sizeof(struct gp_payer) == 32, "two on a cache line");
 _Static_assert(GP_STAGE_COUNT * 8 == 64, "a band is a cache line");
 _Static_assert(sizeof(struct gp_endpoint_record) % 64 == 0, "shards begin on a cache line");
 _Static_assert(sizeof(struct gp_service_record) % 64 == 0, "shards begin on a cache line");

@@ -7,6 +7,7 @@
 #include <mntent.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "own.h"
 
@@ -86,4 +87,27 @@ int gp_cgroup_path(const struct gp_cgroups *c, uint64_t id, char *path, size_t s
 	if ((size_t)snprintf(path, size, "%s", full[prefix] ? full + prefix : "/") >= size)
 		return -ENAMETOOLONG;
 	return 0;
+}
+
+size_t gp_cgroup_trusted(const struct gp_cgroups *c, const char *path, uint32_t *owner)
+{
+	char part[PATH_MAX];
+	size_t trusted = 0;
+
+	*owner = 0;
+	while (path[trusted] && !*owner) {
+		size_t len = trusted + strspn(path + trusted, "/");
+		struct stat st;
+
+		len += strcspn(path + len, "/");
+		if (len < 2 || len >= sizeof(part))
+			break;
+		memcpy(part, path + 1, len - 1);
+		part[len - 1] = '\0';
+		if (fstatat(c->fd, part, &st, AT_SYMLINK_NOFOLLOW))
+			break; /* gone by now: nobody can tell whose it was */
+		*owner = st.st_uid;
+		trusted = len;
+	}
+	return trusted;
 }

@@ -21,4 +21,10 @@ int gp_cgroups_root(const struct gp_cgroups *c);
  */
 int gp_cgroup_path(const struct gp_cgroups *c, uint64_t id, char *path, size_t size);
 
+/*
+ * How much of a path was named by root: down to the first group that is somebody else's, whose
+ * number `owner` is then (else 0). What lies below he calls what he likes.
+ */
+size_t gp_cgroup_trusted(const struct gp_cgroups *c, const char *path, uint32_t *owner);
+
 #endif

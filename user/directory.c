@@ -67,28 +67,74 @@ static bool is_wanted(const struct gp_config *cfg, const char *name)
 	return !matches(name, cfg->exclude, cfg->excludes);
 }
 
+/* Whether this is a program of that name, which has it unless a user before it in order has. */
+static bool goes_by(const struct gp_listing *l, const char *name)
+{
+	return l->identity && l->identity->is_program && !strcmp(l->identity->service, name);
+}
+
+/* A program's name belongs to the user with the lowest number who runs one. Whether that is another
+ * one than `user`. */
+static bool is_taken(const struct gp_directory *d, const char *name, uint32_t user)
+{
+	for (uint32_t i = 0; i < d->cfg->max_services; i++)
+		if (d->listing[i].user < user && goes_by(&d->listing[i], name))
+			return true;
+	return false;
+}
+
+/* Takes the name from programs of other users that had it until `owner` came. */
+static int take_name(struct gp_directory *d, const struct gp_listing *owner)
+{
+	const char *name = owner->identity->service;
+
+	for (uint32_t i = 0; i < d->cfg->max_services; i++) {
+		struct gp_listing *l = &d->listing[i];
+		char *theirs;
+
+		if (l->user <= owner->user || !goes_by(l, name))
+			continue;
+		if (asprintf(&theirs, "user@%u/%s", l->user, name) < 0)
+			return -ENOMEM;
+		free(l->identity->service);
+		l->identity->service = theirs;
+		l->identity->is_program = false;
+		l->wanted = is_wanted(d->cfg, theirs);
+	}
+	return 0;
+}
+
 const struct gp_listing *gp_directory_get(struct gp_directory *d, uint32_t slot,
 					  const struct gp_service_info *info)
 {
 	struct gp_listing *l = &d->listing[slot];
 	char path[PATH_MAX], name[GP_NAME_LEN + 1];
+	struct gp_claim claim = {
+		.program = name,
+		.user = info->key.user,
+		.pid = info->pid,
+	};
 	struct gp_identity *identity;
-	bool has_path;
 
 	/* A retired slot keeps the name it had: its control group may be gone. */
 	if (l->identity && (l->ref == info->ref || info->state == GP_SLOT_DEAD))
 		return l;
 	memcpy(name, info->key.name, GP_NAME_LEN);
 	name[GP_NAME_LEN] = '\0';
-	has_path = d->cgroups && info->key.cgroup &&
-		   !gp_cgroup_path(d->cgroups, info->key.cgroup, path, sizeof(path));
-	if (gp_identity_new(&identity, name, has_path ? path : NULL, info->pid))
+	if (d->cgroups && info->key.cgroup &&
+	    !gp_cgroup_path(d->cgroups, info->key.cgroup, path, sizeof(path))) {
+		claim.cgroup = path;
+		claim.trusted = gp_cgroup_trusted(d->cgroups, path, &claim.owner);
+	}
+	claim.taken = is_taken(d, name, claim.user);
+	if (gp_identity_new(&identity, &claim))
 		return NULL;
 	gp_identity_free(&l->identity);
 	l->identity = identity;
 	free(l->cgroup);
-	l->cgroup = has_path ? strdup(path) : NULL; /* out of memory: not known */
+	l->cgroup = claim.cgroup ? strdup(path) : NULL; /* out of memory: not known */
 	l->ref = info->ref;
+	l->user = claim.user;
 	l->wanted = is_wanted(d->cfg, identity->service);
-	return l;
+	return identity->is_program && take_name(d, l) ? NULL : l;
 }

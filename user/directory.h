@@ -13,8 +13,9 @@
 struct gp_directory;
 
 struct gp_listing {
-	uint32_t ref; /* the slot's generation that this is about; 0: nobody */
-	bool wanted;  /* by --service and --exclude */
+	uint32_t ref;  /* the slot's generation that this is about; 0: nobody */
+	bool wanted;   /* by --service and --exclude */
+	uint32_t user; /* as in gp_service_key */
 	struct gp_identity *identity;
 	char *cgroup; /* its path in v2 (cgroup.h); NULL: not known */
 };

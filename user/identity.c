@@ -1,95 +1,120 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "identity.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "cgroup_name.h"
 #include "own.h"
 
 #define SHORT_ID 12 /* of a container's 64 hex digits, as its tools print it */
+#define LONG_ID 64
+#define USER_SLICE "/user.slice"
 
-static bool ends_with(const char *text, size_t len, const char *end)
+static int put(char **field, const char *text, size_t len)
 {
-	size_t n = strlen(end);
-
-	return len > n && !strncmp(text + len - n, end, n);
-}
-
-/* Where 64 hex digits end `text`, before an optional ".scope"; NULL if they do not. */
-static const char *container_id(const char *text, size_t len)
-{
-	const char *id;
-
-	if (ends_with(text, len, ".scope"))
-		len -= strlen(".scope");
-	if (len < 64)
-		return NULL;
-	id = text + len - 64;
-	for (int i = 0; i < 64; i++)
-		if (!isxdigit((unsigned char)id[i]))
-			return NULL;
-	return id;
+	free(*field);
+	*field = strndup(text, len);
+	return *field ? 0 : -ENOMEM;
 }
 
 /* The service is the container: its short id, or the name that LXC gave it. */
-static int name_container(struct gp_identity *id, const char *text, size_t len)
+static int name_container(struct gp_identity *id, struct gp_part name)
 {
-	free(id->container);
-	free(id->service);
-	id->container = strndup(text, len);
-	id->service = strndup(text, len < SHORT_ID || len != 64 ? len : SHORT_ID);
-	return id->container && id->service ? 0 : -ENOMEM;
+	int err = put(&id->container, name.text, name.len);
+
+	return err ?: put(&id->service, name.text, name.len == LONG_ID ? SHORT_ID : name.len);
 }
 
-static int name_unit(struct gp_identity *id, const char *text, size_t len)
+static int name_unit(struct gp_identity *id, struct gp_part name)
 {
-	size_t suffix = strlen(".service");
+	int err = put(&id->unit, name.text, name.len);
 
-	free(id->unit);
-	free(id->service);
-	id->unit = strndup(text, len);
-	id->service = strndup(text, len > suffix ? len - suffix : len);
-	return id->unit && id->service ? 0 : -ENOMEM;
+	return err ?: put(&id->service, name.text, name.len - strlen(".service"));
+}
+
+static int name_user(struct gp_identity *id, uint32_t user, const char *name)
+{
+	return asprintf(&id->service, "user@%u/%s", user, name[0] ? name : "other") < 0 ? -ENOMEM
+											: 0;
+}
+
+/* One group of the path. The outermost unit and container count: what is inside was named by who
+ * runs in them. */
+static int name_group(struct gp_identity *id, struct gp_part name, struct gp_part parent)
+{
+	struct gp_part container = gp_cgroup_container(name, parent), unit = gp_cgroup_unit(name);
+	char pod[64];
+	int err = 0;
+
+	if (!id->unit && !id->container && gp_cgroup_pod(name, parent, pod, sizeof(pod)))
+		err = asprintf(&id->unit, "pod%s", pod) < 0 ? -ENOMEM : 0;
+	if (!err && container.text && !id->container)
+		return name_container(id, container);
+	if (!err && unit.text && !id->container && !id->unit)
+		return name_unit(id, unit);
+	return err;
+}
+
+static int name_path(struct gp_identity *id, const char *path, size_t trusted)
+{
+	struct gp_part parent = {};
+
+	for (const char *at = path; *at;) {
+		struct gp_part name;
+		int err;
+
+		at += strspn(at, "/");
+		name = (struct gp_part){at, strcspn(at, "/")};
+		if (!name.len || at + name.len > path + trusted)
+			break;
+		err = name_group(id, name, parent);
+		if (err)
+			return err;
+		at += name.len;
+		parent = name;
+	}
+	return 0;
+}
+
+static bool is_below_user_slice(const char *path)
+{
+	size_t len = strlen(USER_SLICE);
+
+	return !strncmp(path, USER_SLICE, len) && (!path[len] || path[len] == '/');
 }
 
 /* user@UID/NAME for everything below user.slice, whatever it calls itself. */
-static int name_user(struct gp_identity *id, const char *path, const char *name)
+static int name_session(struct gp_identity *id, const struct gp_claim *claim)
 {
-	unsigned int uid;
+	unsigned int user;
 
-	if (sscanf(path, "/user.slice/user-%u.slice", &uid) != 1)
-		return asprintf(&id->service, "user@?/%s", name) < 0 ? -ENOMEM : 0;
-	return asprintf(&id->service, "user@%u/%s", uid, name) < 0 ? -ENOMEM : 0;
+	if (sscanf(claim->cgroup, USER_SLICE "/user-%u.slice", &user) != 1)
+		user = claim->owner ?: claim->user;
+	return name_user(id, user, claim->program);
 }
 
 /*
- * The container of the path, or its outermost unit: whoever a unit's control group was delegated to
- * may call groups below it what he likes.
+ * A program goes by its name. Two users' programs of one name are two services: the name is the
+ * one's, and the other's has his number before it. Names that mean something here are nobody's.
  */
-static int name_path(struct gp_identity *id, const char *path)
+static int name_program(struct gp_identity *id, const struct gp_claim *claim)
 {
-	for (const char *at = path; *at;) {
-		size_t len;
-		const char *hex;
-		int err = 0;
+	bool reserved = !strcmp(claim->program, "kernel") || !strcmp(claim->program, "other");
+	const char *last = claim->cgroup ? strrchr(claim->cgroup, '/') : NULL;
 
-		at += strspn(at, "/");
-		len = strcspn(at, "/");
-		hex = container_id(at, len);
-		if (hex)
-			err = name_container(id, hex, 64);
-		else if (len > 12 && !strncmp(at, "lxc.payload.", 12))
-			err = name_container(id, at + 12, len - 12);
-		else if (ends_with(at, len, ".service") && !id->container && !id->unit)
-			err = name_unit(id, at, len);
-		if (err)
-			return err;
-		at += len;
-	}
-	return 0;
+	if (claim->owner)
+		return name_user(id, claim->owner, claim->program);
+	if (claim->user && (claim->taken || reserved || !claim->program[0]))
+		return name_user(id, claim->user, claim->program);
+	id->is_program = true;
+	if (claim->program[0])
+		id->service = strdup(claim->program);
+	else
+		id->service = strdup(last && last[1] ? last + 1 : "unknown");
+	return id->service ? 0 : -ENOMEM;
 }
 
 static char *executable(uint32_t pid)
@@ -104,24 +129,22 @@ static char *executable(uint32_t pid)
 	return len > 0 ? strndup(path, len) : NULL;
 }
 
-int gp_identity_new(struct gp_identity **out, const char *name, const char *cgroup, uint32_t pid)
+int gp_identity_new(struct gp_identity **out, const struct gp_claim *claim)
 {
 	gp_auto(gp_identity_free) struct gp_identity *id = calloc(1, sizeof(*id));
 	int err = 0;
 
 	if (!id)
 		return -ENOMEM;
-	if (cgroup && !strncmp(cgroup, "/user.slice/", 12))
-		err = name_user(id, cgroup, name);
-	else if (cgroup)
-		err = name_path(id, cgroup);
+	if (claim->cgroup && is_below_user_slice(claim->cgroup))
+		err = name_session(id, claim);
+	else if (claim->cgroup)
+		err = name_path(id, claim->cgroup, claim->trusted);
+	if (!err && !id->service)
+		err = name_program(id, claim);
 	if (err)
 		return err;
-	if (!id->service)
-		id->service = strdup(name[0] ? name : "unknown");
-	if (!id->service)
-		return -ENOMEM;
-	id->exe = executable(pid);
+	id->exe = executable(claim->pid);
 	*out = TAKE_PTR(id);
 	return 0;
 }

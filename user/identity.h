@@ -8,18 +8,28 @@
 #define GP_IDENTITY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+/* A service as the kernel side knows it. */
+struct gp_claim {
+	const char *program; /* as of its exec; empty: all programs of the group beyond some */
+	uint32_t user;	     /* whose program it is, outside the system's slices; 0: root's */
+	const char *cgroup;  /* its path; NULL: not known */
+	size_t trusted;	     /* so much of the path, whole names, was named by root */
+	uint32_t owner;	     /* of the group at its end, if that is not root; else 0 */
+	bool taken;	     /* another user's program, whose name it is, has the same */
+	uint32_t pid; /* a process of it, whose executable is looked up if it runs; 0: none */
+};
 
 /* All owned; NULL where not known or not applicable, but for `service`. */
 struct gp_identity {
 	char *service, *unit, *container, *exe;
+	bool is_program; /* no unit, container or session: it goes by the program's name */
 };
 
-/*
- * The identity of program `name` in the control group of path `cgroup` (NULL: not known). `pid` is
- * a process of it, whose executable is looked up if it still runs; 0: none. 0, or -ENOMEM.
- */
-int gp_identity_new(struct gp_identity **out, const char *name, const char *cgroup, uint32_t pid);
+/* 0, or -ENOMEM. */
+int gp_identity_new(struct gp_identity **out, const struct gp_claim *claim);
 void gp_identity_free(struct gp_identity **id);
 
 #endif

@@ -15,6 +15,7 @@
 #include "own.h"
 #include "programs.h"
 #include "unix_programs.h"
+#include "slots.h"
 
 struct gp_loader {
 	struct goldpan_bpf *bpf;
@@ -106,6 +107,9 @@ static int configure(struct gp_loader *l, const struct gp_config *cfg)
 	settings->gp_with_client = !cfg->no_client;
 	settings->gp_with_unix = l->with_unix;
 	settings->gp_protocols = cfg->protocols;
+	settings->gp_payer_endpoints[GP_ROLE_SERVER] = gp_slots_first_client(cfg) / GP_PAYER_SHARE;
+	settings->gp_payer_endpoints[GP_ROLE_CLIENT] =
+		(cfg->max_endpoints - gp_slots_first_client(cfg)) / GP_PAYER_SHARE;
 	settings->gp_port_ranges = cfg->ports;
 	for (size_t i = 0; i < cfg->ports; i++) {
 		settings->gp_ports[i].first = cfg->port[i].first;

@@ -109,7 +109,8 @@ static int walk(const struct bpf_link *link)
 }
 
 /* The iterator shows the sockets of the reader's namespace: so a child goes there and reads. */
-static int walk_namespaces(const struct namespaces *found, const struct bpf_link *link)
+static int walk_namespaces(const struct namespaces *found, const struct bpf_link *link,
+			   struct goldpan_bpf__bss *bss)
 {
 	pid_t child = fork();
 	int status, err = 0;
@@ -127,6 +128,7 @@ static int walk_namespaces(const struct namespaces *found, const struct bpf_link
 
 		if (fd < 0 && (errno == ENOENT || errno == ESRCH))
 			continue; /* gone since it was found */
+		memset((void *)bss->gp_listening, 0, sizeof(bss->gp_listening));
 		if (fd < 0 || setns(fd, CLONE_NEWNET) || walk(link))
 			err = 1;
 	}
@@ -150,11 +152,12 @@ int gp_older_sockets(const struct gp_loader *l)
 	const struct bpf_link *unix_sockets = gp_loader_link(l, "older_unix");
 	const struct bpf_link *holders = gp_loader_link(l, "older_holder");
 	const struct bpf_link *datagrams = gp_loader_link(l, "older_udp");
+	struct goldpan_bpf__bss *bss = gp_loader_bpf(l)->bss;
 	gp_auto(namespaces_free) struct namespaces found = {};
 	int err = find_namespaces(&found);
 
-	if (!err && ((sockets && walk_namespaces(&found, sockets)) ||
-		     (unix_sockets && walk_namespaces(&found, unix_sockets))))
+	if (!err && ((sockets && walk_namespaces(&found, sockets, bss)) ||
+		     (unix_sockets && walk_namespaces(&found, unix_sockets, bss))))
 		gp_warning("some network namespaces could not be looked into: connections there "
 			   "that are older than goldpan are not observed");
 	if (!err && holders)

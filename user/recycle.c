@@ -82,22 +82,38 @@ static void watch_services(struct gp_recycler *r, uint64_t now_ns)
 	}
 }
 
+/* Counts one endpoint less of its service, of which a place is one with all its protocols, and of
+ * whom is charged for it. */
+static void leave_service(struct gp_slots *s, const struct gp_endpoint_info *info)
+{
+	struct gp_service_info *service = gp_slots_service(s, GP_REF_INDEX(info->key.service));
+	bool server = info->key.role == GP_ROLE_SERVER;
+	struct gp_payer *payer;
+
+	if (service->ref != info->key.service)
+		return;
+	if (!info->key.protocol && !(info->key.flags & GP_KEY_OTHER))
+		__atomic_fetch_sub(server ? &service->servers : &service->clients, 1,
+				   __ATOMIC_RELAXED);
+	payer = gp_slots_payer(s, service);
+	if (payer)
+		__atomic_fetch_sub(server ? &payer->servers : &payer->clients, 1, __ATOMIC_RELAXED);
+}
+
+/* Whether whom the service is charged to has few left to have: those that are gone go at once. */
+static bool payer_is_short(struct gp_slots *s, uint32_t service)
+{
+	const struct gp_payer *payer = gp_slots_payer(s, gp_slots_service(s, service));
+
+	return payer && is_short(payer->services, GP_PAYER_SERVICES);
+}
+
 static bool is_gone(const struct gp_recycler *r, uint32_t service, uint64_t now_ns, uint64_t grace)
 {
 	uint64_t since = r->gone_ns[service];
 
-	return since && service != GP_SLOT_OTHER_SERVICE && now_ns - since >= grace;
-}
-
-/* Counts one endpoint of its service less. */
-static void leave_service(struct gp_slots *s, const struct gp_endpoint_info *info)
-{
-	struct gp_service_info *service = gp_slots_service(s, GP_REF_INDEX(info->key.service));
-
-	if (service->ref != info->key.service || (info->key.flags & GP_KEY_OTHER))
-		return;
-	__atomic_fetch_sub(info->key.role == GP_ROLE_SERVER ? &service->servers : &service->clients,
-			   1, __ATOMIC_RELAXED);
+	return since && service != GP_SLOT_OTHER_SERVICE &&
+	       (now_ns - since >= grace || payer_is_short(r->slots, service));
 }
 
 static void recycle_endpoints(struct gp_recycler *r, uint64_t now_ns, uint64_t grace)

@@ -23,6 +23,7 @@ static int map_arrays(struct gp_slots *s)
 		{&s->endpoints, s->bpf->maps.endpoints, GROUP * s->shards},
 		{&s->service_infos, s->bpf->maps.service_infos, s->max_services},
 		{&s->services, s->bpf->maps.services, GROUP * s->shards},
+		{&s->payers, s->bpf->maps.payers, GP_PAYERS},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(arrays); i++) {
@@ -105,7 +106,7 @@ int gp_slots_new(struct gp_slots **out, struct goldpan_bpf *bpf, const struct gp
 	s->shards = shards;
 	s->max_endpoints = cfg->max_endpoints;
 	s->max_services = cfg->max_services;
-	s->first_client = cfg->max_endpoints - cfg->max_endpoints / 4;
+	s->first_client = gp_slots_first_client(cfg);
 	err = map_arrays(s);
 	if (!err)
 		err = fill_places(bpf->maps.listener_slots);
@@ -134,6 +135,7 @@ void gp_slots_free(struct gp_slots **slots)
 	gp_mapped_free(&s->endpoint_gauges);
 	gp_mapped_free(&s->service_infos);
 	gp_mapped_free(&s->services);
+	gp_mapped_free(&s->payers);
 	free(s);
 }
 
@@ -162,6 +164,11 @@ struct gp_service_record *gp_slots_service_record(struct gp_slots *s, uint32_t s
 						  unsigned int shard)
 {
 	return gp_mapped_at(s->services, slot * s->shards + shard);
+}
+
+struct gp_payer *gp_slots_payer(struct gp_slots *s, const struct gp_service_info *info)
+{
+	return info->payer ? gp_mapped_at(s->payers, info->payer) : NULL;
 }
 
 /* The next generation of a slot: never 0, and other than the last 65,534. */
@@ -224,7 +231,11 @@ void gp_slots_release_endpoint(struct gp_slots *s, uint32_t slot)
 void gp_slots_release_service(struct gp_slots *s, uint32_t slot)
 {
 	struct gp_service_info *info = gp_slots_service(s, slot);
+	struct gp_payer *payer = gp_slots_payer(s, info);
 	uint32_t ref = info->ref;
+
+	if (payer)
+		__atomic_fetch_sub(&payer->services, 1, __ATOMIC_RELAXED);
 
 	for (unsigned int shard = 0; shard < s->shards; shard++) {
 		struct gp_service_record *r = gp_slots_service_record(s, slot, shard);

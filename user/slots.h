@@ -21,8 +21,14 @@ struct gp_slots {
 	uint32_t max_endpoints, max_services;
 	uint32_t first_client; /* endpoint slots from here on are for clients */
 	struct gp_mapped *endpoint_infos, *endpoints, *endpoint_gauges;
-	struct gp_mapped *service_infos, *services;
+	struct gp_mapped *service_infos, *services, *payers;
 };
+
+/* The first endpoint slot that is for clients: they have a quarter. */
+static inline uint32_t gp_slots_first_client(const struct gp_config *cfg)
+{
+	return cfg->max_endpoints - cfg->max_endpoints / 4;
+}
 
 /* Maps the arrays and fills the lists of free slots. 0, or -errno. */
 int gp_slots_new(struct gp_slots **out, struct goldpan_bpf *bpf, const struct gp_config *cfg,
@@ -36,6 +42,9 @@ struct gp_endpoint_record *gp_slots_endpoint_record(struct gp_slots *s, uint32_t
 						    unsigned int shard);
 struct gp_service_record *gp_slots_service_record(struct gp_slots *s, uint32_t slot,
 						  unsigned int shard);
+
+/* Who is charged for service `info` and its endpoints; NULL: nobody. */
+struct gp_payer *gp_slots_payer(struct gp_slots *s, const struct gp_service_info *info);
 
 /*
  * Takes a slot from whoever has it: its key is forgotten and events that still come for it are

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Whose a task is. Looked at only where one is seen for the first time, starts a program, or is
+ * moved.
+ *
+ * In the system's slices a control group says so, but only down to the first one that root does not
+ * own: whoever owns it calls what is inside as he likes. At the root of the hierarchy, and below
+ * user.slice, it is the user. He is taken as he is when he starts a program, by his real id: a
+ * set-user-ID program that he calls is his. A user namespace is its owner's, with all its ids.
+ */
+#include "task.bpf.h"
+
+#define DEPTH_MAX 32 /* of control groups, of user namespaces */
+#define FORKS_MAX 4  /* of one program, up to the process that started it */
+
+static __always_inline __u32 owner_of(const struct cgroup *group)
+{
+	const struct kernfs_iattrs *attributes = BPF_CORE_READ(group, kn, iattr);
+
+	return attributes ? BPF_CORE_READ(attributes, ia_uid.val) : 0;
+}
+
+static __always_inline bool is_user_slice(const struct cgroup *group)
+{
+	const char user_slice[] = "user.slice";
+	char name[sizeof(user_slice)] = {};
+
+	if (bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(group, kn, name)) !=
+	    sizeof(name))
+		return false;
+	for (int i = 0; i < (int)sizeof(name); i++)
+		if (name[i] != user_slice[i])
+			return false;
+	return true;
+}
+
+static __always_inline const struct cgroup *ancestor(const struct cgroup *group, __u32 level)
+{
+	__u64 at = (__u64)group + bpf_core_field_offset(struct cgroup, ancestors) +
+		   level * sizeof(void *);
+	const struct cgroup *found = NULL;
+
+	bpf_probe_read_kernel(&found, sizeof(found), (const void *)at);
+	return found;
+}
+
+/* The user of a process: of a namespace that an unprivileged user made, him. */
+static __always_inline __u32 user_of(const struct task_struct *leader)
+{
+	const struct cred *cred = BPF_CORE_READ(leader, real_cred);
+	const struct user_namespace *ns = BPF_CORE_READ(cred, user_ns);
+	__u32 owner = 0;
+
+	for (int i = 0; i < DEPTH_MAX && BPF_CORE_READ(ns, level) > 0; i++) {
+		owner = BPF_CORE_READ(ns, owner.val);
+		ns = BPF_CORE_READ(ns, parent);
+	}
+	return owner ?: BPF_CORE_READ(cred, uid.val);
+}
+
+/* Whether one runs the program that the other does, under the same name. */
+static __always_inline bool is_fork_of(const struct task_struct *child,
+				       const struct task_struct *parent)
+{
+	const struct inode *program = BPF_CORE_READ(child, mm, exe_file, f_inode);
+	__u64 names[2][GP_NAME_LEN / 8] = {};
+
+	if (!program || program != BPF_CORE_READ(parent, mm, exe_file, f_inode))
+		return false;
+	bpf_probe_read_kernel(names[0], sizeof(names[0]), &child->comm);
+	bpf_probe_read_kernel(names[1], sizeof(names[1]), &parent->comm);
+	return names[0][0] == names[1][0] && names[0][1] == names[1][1];
+}
+
+int gp_task_place(const struct gp_task_id *id, struct gp_task_place *place)
+{
+	const struct cgroup *innermost;
+	bool of_user = true;
+	__u32 levels;
+
+	if (!id || !place)
+		return -1;
+	place->group = place->owner = 0;
+	innermost = (const struct cgroup *)id->cgroup_at;
+	levels = BPF_CORE_READ(innermost, level);
+	for (__u32 i = 1; i < DEPTH_MAX && i <= levels && !place->owner; i++) {
+		const struct cgroup *group = ancestor(innermost, i);
+
+		if (i == 1)
+			of_user = is_user_slice(group);
+		place->group = BPF_CORE_READ(group, kn, id);
+		place->owner = owner_of(group);
+	}
+	if (of_user)
+		place->group = 0;
+	else
+		place->owner = 0;
+	return 0;
+}
+
+/*
+ * A process that was there before goldpan may be a fork of the one that started its program:
+ * servers fork, and their children become another user (nginx, sshd), without being another
+ * service.
+ */
+__u32 gp_task_user(const struct gp_task_id *id, bool older)
+{
+	const struct task_struct *leader;
+
+	if (!id)
+		return 0;
+	leader = (const struct task_struct *)id->leader_at;
+	for (int i = 0; older && i < FORKS_MAX; i++) {
+		const struct task_struct *parent = BPF_CORE_READ(leader, real_parent, group_leader);
+
+		if (!parent || !is_fork_of(leader, parent))
+			break;
+		leader = parent;
+	}
+	return user_of(leader);
+}
