@@ -65,13 +65,21 @@ int gp_conn_own_slow(struct gp_conn *c, struct gp_endpoint_key *key, struct gp_t
 		gp_thread_add(id);
 		t = gp_thread_find(id->pid);
 	}
-	service = t ? t->service : GP_REF(GP_SLOT_OTHER_SERVICE, 1);
+	if (t)
+		service = t->service;
+	else if (gp_only_some())
+		service = GP_REF(GP_SLOT_UNASKED_SERVICE, 1);
+	else
+		service = GP_REF(GP_SLOT_OTHER_SERVICE, 1);
 	owner = gp_service_info(service);
-	if (owner && (owner->flags & GP_INFO_IGNORED))
+	if (owner && (owner->flags & GP_INFO_IGNORED)) {
 		c->flags |= GP_CONN_IGNORED;
-	else if (service != c->service || c->endpoint == GP_SLOT_NONE ||
-		 ((c->flags & GP_CONN_OTHER) && !(c->flags & GP_CONN_OWNED)))
+		if (!(c->flags & GP_CONN_LISTENER)) /* what is under way is not looked at either */
+			c->look = GP_LOOK_OFF;
+	} else if (service != c->service || c->endpoint == GP_SLOT_NONE ||
+		   ((c->flags & GP_CONN_OTHER) && !(c->flags & GP_CONN_OWNED))) {
 		gp_conn_assign(c, service, key); /* also if there is room again since it listened */
+	}
 	c->flags |= GP_CONN_OWNED;
 	return 0;
 }

@@ -217,8 +217,13 @@ struct mm_struct {
 	struct file *exe_file;
 };
 
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+};
+
 struct css_set {
 	struct cgroup *dfl_cgrp;
+	struct cgroup_subsys_state *subsys[0];
 };
 
 struct rq {

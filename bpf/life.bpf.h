@@ -254,7 +254,8 @@ static __always_inline void gp_conn_closed(struct gp_conn *c, struct sock *sk)
 	gp_conn_settle(c);
 	c->flags &= ~GP_CONN_OPEN;
 	gp_conn_end_waiting(c, sk, tp);
-	gp_conn_end_exchange(c, sk, tp);
+	if (!(c->flags & GP_CONN_IGNORED))
+		gp_conn_end_exchange(c, sk, tp);
 	r = gp_endpoint_record(c->endpoint);
 	if (r) {
 		gp_conn_count_bytes(c, sk, tp, r);

@@ -275,6 +275,9 @@ extern const volatile __u32 gp_shards;	     /* copies of each record */
 extern const volatile __u32 gp_threads_mask; /* size of the thread table - 1 */
 extern const volatile bool gp_with_sched, gp_with_client, gp_with_unix;
 extern const volatile __u32 gp_protocols;   /* those to recognise: 1 << enum gp_protocol */
+extern const volatile __u32 gp_only_pid;    /* a process, and what comes of it; 0: all */
+extern const volatile __u64 gp_only_cgroup; /* id of a control group; 0: all */
+extern const volatile __s32 gp_only_subsys; /* its hierarchy: place in css_set.subsys; -1: v2 */
 extern const volatile __u32 gp_port_ranges; /* 0: all ports */
 extern const volatile __u32 gp_payer_endpoints[GP_ROLE_COUNT]; /* most of one gp_payer */
 extern const volatile struct gp_port_range gp_ports[GP_PORT_RANGES];
@@ -300,6 +303,12 @@ extern volatile __u32 gp_listeners_used;
 
 /* Counts moves of tasks between control groups: a thread's service is looked up again after one. */
 extern volatile __u8 gp_epoch;
+
+/* Whether only some processes are asked for. */
+static __always_inline bool gp_only_some(void)
+{
+	return gp_only_pid || gp_only_cgroup;
+}
 
 /* Adds one to a `dropped` counter. */
 static __always_inline void gp_drop(enum gp_drop what)

@@ -20,13 +20,13 @@ enum gp_thread_state {
  * can run at that time; `waking_ns` by whoever wakes it, too; `pid` by compare-and-exchange.
  */
 struct gp_thread {
-	__u32 pid;     /* 0: free */
-	__u32 service; /* gp_ref */
-	__u32 index;   /* its own place, and that of its gp_current */
-	__u8 state;    /* enum gp_thread_state */
-	__u8 sequence; /* odd while the scheduler programs change the record */
-	__u8 epoch;    /* of gp_epoch, when `service` was found */
-	__u8 reserved;
+	__u32 pid;	/* 0: free */
+	__u32 service;	/* gp_ref */
+	__u32 index;	/* its own place, and that of its gp_current */
+	__u8 state;	/* enum gp_thread_state */
+	__u8 sequence;	/* odd while the scheduler programs change the record */
+	__u8 epoch;	/* of gp_epoch, when `service` was found */
+	__u8 followed;	/* it is, or came of, the process that --pid names */
 	__u64 since_ns; /* when the state began */
 	/* Asleep: when it was woken, 0 if it was not. Running: when the wait before that began. */
 	__u64 waking_ns;

@@ -11,7 +11,8 @@
 #include "task.bpf.h"
 
 #define DEPTH_MAX 32 /* of control groups, of user namespaces */
-#define FORKS_MAX 4  /* of one program, up to the process that started it */
+#define CHILDREN_MAX 32
+#define FORKS_MAX 4 /* of one program, up to the process that started it */
 
 static __always_inline __u32 owner_of(const struct cgroup *group)
 {
@@ -75,13 +76,15 @@ static __always_inline bool is_fork_of(const struct task_struct *child,
 int gp_task_place(const struct gp_task_id *id, struct gp_task_place *place)
 {
 	const struct cgroup *innermost;
+	const struct css_set *groups;
 	bool of_user = true;
 	__u32 levels;
 
 	if (!id || !place)
 		return -1;
 	place->group = place->owner = 0;
-	innermost = (const struct cgroup *)id->cgroup_at;
+	groups = (const struct css_set *)id->groups_at;
+	innermost = BPF_CORE_READ(groups, dfl_cgrp);
 	levels = BPF_CORE_READ(innermost, level);
 	for (__u32 i = 1; i < DEPTH_MAX && i <= levels && !place->owner; i++) {
 		const struct cgroup *group = ancestor(innermost, i);
@@ -118,4 +121,54 @@ __u32 gp_task_user(const struct gp_task_id *id, bool older)
 		leader = parent;
 	}
 	return user_of(leader);
+}
+
+/* The group of the hierarchy that --cgroup is about. */
+static __always_inline const struct cgroup *asked_of(const struct css_set *groups)
+{
+	__u64 at = (__u64)groups + bpf_core_field_offset(struct css_set, subsys) +
+		   gp_only_subsys * sizeof(void *);
+	const struct cgroup_subsys_state *state = NULL;
+
+	if (gp_only_subsys < 0)
+		return BPF_CORE_READ(groups, dfl_cgrp);
+	bpf_probe_read_kernel(&state, sizeof(state), (const void *)at);
+	return BPF_CORE_READ(state, cgroup);
+}
+
+bool gp_task_in_group(const struct gp_task_id *id)
+{
+	const struct cgroup *innermost;
+	__u32 levels;
+
+	if (!id)
+		return false;
+	innermost = asked_of((const struct css_set *)id->groups_at);
+	levels = BPF_CORE_READ(innermost, level);
+	for (__u32 i = 0; i < DEPTH_MAX && i <= levels; i++) {
+		const struct cgroup *group = ancestor(innermost, i);
+
+		if (BPF_CORE_READ(group, kn, id) == gp_only_cgroup)
+			return true;
+	}
+	return false;
+}
+
+bool gp_task_came_of(const struct gp_task_id *id)
+{
+	const struct task_struct *leader;
+
+	if (!id)
+		return false;
+	leader = (const struct task_struct *)id->leader_at;
+	for (int i = 0; i < CHILDREN_MAX; i++) {
+		__u32 pid = BPF_CORE_READ(leader, pid);
+
+		if (pid == gp_only_pid)
+			return true;
+		if (pid <= 1)
+			break;
+		leader = BPF_CORE_READ(leader, real_parent, group_leader);
+	}
+	return false;
 }

@@ -75,6 +75,24 @@ static __always_inline void find_key(struct gp_service_key *key, __u64 *group,
 	*group = place.group;
 }
 
+static __always_inline bool is_followed(__u32 pid)
+{
+	struct gp_thread *t = pid ? gp_thread_find(pid) : NULL;
+
+	return t && t->followed;
+}
+
+/* Whether --pid and --cgroup ask for this thread. Who once came of a process stays so. */
+static __always_inline bool is_asked_for(struct gp_thread *t, struct gp_task_id *id)
+{
+	if (gp_only_pid && !t->followed) {
+		if (!is_followed(id->parent) && !is_followed(id->tgid) && !gp_task_came_of(id))
+			return false;
+		t->followed = 1;
+	}
+	return !gp_only_cgroup || gp_task_in_group(id);
+}
+
 /* Finds the service of a thread anew. */
 static __always_inline void resolve(struct gp_thread *t, struct gp_task_id *id, bool renamed)
 {
@@ -82,11 +100,15 @@ static __always_inline void resolve(struct gp_thread *t, struct gp_task_id *id, 
 	__u64 group = 0;
 	__u32 ref;
 
+	t->epoch = gp_epoch;
+	if (gp_only_some() && !is_asked_for(t, id)) {
+		set_service(t, GP_REF(GP_SLOT_UNASKED_SERVICE, 1));
+		return;
+	}
 	if (id->is_kernel)
 		__builtin_memcpy(key.name, "kernel", 7);
 	else
 		find_key(&key, &group, id, renamed);
-	t->epoch = gp_epoch;
 	ref = gp_service_get(&key, group, id->tgid);
 	/* It may just have been given up: then this thread's name is lost until it moves again. */
 	set_service(t, gp_service_info(ref) ? ref : GP_REF(GP_SLOT_OTHER_SERVICE, 1));
@@ -110,6 +132,7 @@ int gp_thread_add(struct gp_task_id *id)
 		cur->id = 0;
 		cur->flags = 0;
 	}
+	t->followed = 0;
 	t->state = GP_THREAD_UNKNOWN;
 	t->since_ns = 0;
 	t->born = 0;

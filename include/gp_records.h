@@ -25,6 +25,7 @@
 #define GP_SLOT_OTHER_SERVER 0
 #define GP_SLOT_OTHER_CLIENT 1
 #define GP_SLOT_OTHER_SERVICE 0
+#define GP_SLOT_UNASKED_SERVICE 1 /* with --pid or --cgroup: of all that these leave out */
 #define GP_EDGES 1024
 #define GP_SLOT_NONE 0xffffffffu
 
@@ -157,6 +158,7 @@ struct gp_payer {
 enum gp_slot_state { GP_SLOT_FREE, GP_SLOT_LIVE, GP_SLOT_DEAD };
 
 #define GP_INFO_IGNORED 1 /* not asked for: user space decided by name; the kernel leaves early */
+#define GP_INFO_FIXED 2	  /* services: not to be given up */
 
 /* One for each endpoint slot: who it is. Written when given out; `ignored` by user space. */
 struct gp_endpoint_info {

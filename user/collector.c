@@ -398,7 +398,7 @@ static int collect_service(struct gp_collector *c, struct gp_snapshot *s, uint32
 	if (!l->wanted) {
 		/* Who is in `other` may well be wanted, and is only not named. */
 		if (slot != GP_SLOT_OTHER_SERVICE)
-			gp_slots_service(c->slots, slot)->flags = GP_INFO_IGNORED;
+			gp_slots_service(c->slots, slot)->flags |= GP_INFO_IGNORED;
 		return 0;
 	}
 	to = service_named(s, l->identity);
@@ -430,6 +430,7 @@ static int collect_services(struct gp_collector *c, struct gp_snapshot *s)
 			return err;
 		c->services++;
 		lost_process |= !gp_slots_service(c->slots, slot)->pid &&
+				!(gp_slots_service(c->slots, slot)->flags & GP_INFO_IGNORED) &&
 				gp_slots_service(c->slots, slot)->threads > 0;
 	}
 	/* The process that stood for a service is gone: each thread says again where it belongs. */

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "only.h"
+
 enum gp_command { GP_COMMAND_RUN, GP_COMMAND_HELP, GP_COMMAND_VERSION };
 enum gp_format { GP_FORMAT_TABLE, GP_FORMAT_JSON, GP_FORMAT_COUNT };
 
@@ -27,6 +29,8 @@ struct gp_config {
 	struct gp_output_spec *output;
 	char **service, **exclude; /* globs */
 	struct gp_ports *port;
+	uint32_t only_pid;		 /* this process and what comes of it; 0: all */
+	struct gp_only_group only_group; /* and this control group */
 	bool no_sched, no_client;
 	uint32_t protocols;  /* those to be recognised: bit 1 << enum gp_protocol */
 	bool protocols_auto; /* DNS only if somebody serves it: watching it costs every packet */

@@ -135,6 +135,6 @@ const struct gp_listing *gp_directory_get(struct gp_directory *d, uint32_t slot,
 	l->cgroup = claim.cgroup ? strdup(path) : NULL; /* out of memory: not known */
 	l->ref = info->ref;
 	l->user = claim.user;
-	l->wanted = is_wanted(d->cfg, identity->service);
+	l->wanted = !(info->flags & GP_INFO_IGNORED) && is_wanted(d->cfg, identity->service);
 	return identity->is_program && take_name(d, l) ? NULL : l;
 }

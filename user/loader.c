@@ -20,6 +20,7 @@
 struct gp_loader {
 	struct goldpan_bpf *bpf;
 	struct gp_programs *programs;
+	struct btf *kernel; /* until all is loaded */
 	unsigned int shards;
 	struct gp_choice *choice;
 	size_t choices;
@@ -39,12 +40,6 @@ static int libbpf_says(enum libbpf_print_level level, const char *format, va_lis
 	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
 		gp_debug("%s", line);
 	return 0;
-}
-
-static void btf_free(struct btf **btf)
-{
-	btf__free(*btf);
-	*btf = NULL;
 }
 
 /* One copy of each record for each CPU, but at most GP_SHARDS_MAX; a power of two. */
@@ -92,9 +87,47 @@ static int resize(struct gp_loader *l, const struct gp_config *cfg)
 	return 0;
 }
 
+/* The place of a controller of v1 in the kernel's table of them, or -EOPNOTSUPP, said. */
+static int place_of(const struct gp_loader *l, const char *controller, int *place)
+{
+	const struct btf *kernel = l->kernel;
+	int id = btf__find_by_name_kind(kernel, "cgroup_subsys_id", BTF_KIND_ENUM);
+	const struct btf_type *type = id > 0 ? btf__type_by_id(kernel, id) : NULL;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s_cgrp_id", controller);
+	for (int i = 0; type && i < btf_vlen(type); i++) {
+		const struct btf_enum *one = &btf_enum(type)[i];
+
+		if (strcmp(btf__name_by_offset(kernel, one->name_off), name))
+			continue;
+		*place = one->val;
+		return 0;
+	}
+	gp_error("--cgroup: this kernel does not tell the control group of a process in the "
+		 "hierarchy of '%s': give one of another hierarchy",
+		 controller);
+	return -EOPNOTSUPP;
+}
+
+/* Who is asked for. */
+static int configure_only(struct gp_loader *l, const struct gp_config *cfg)
+{
+	struct goldpan_bpf__rodata *settings = l->bpf->rodata;
+	const struct gp_only_group *group = &cfg->only_group;
+
+	settings->gp_only_pid = cfg->only_pid;
+	settings->gp_only_cgroup = group->id;
+	settings->gp_only_subsys = -1;
+	if (!group->controller[0])
+		return 0;
+	return place_of(l, group->controller, &settings->gp_only_subsys);
+}
+
 static int configure(struct gp_loader *l, const struct gp_config *cfg)
 {
 	struct goldpan_bpf__rodata *settings = l->bpf->rodata;
+	int err;
 
 	if (cfg->ports > GP_PORT_RANGES) {
 		gp_error("--port may be given %d times at most, not %zu", GP_PORT_RANGES,
@@ -115,7 +148,8 @@ static int configure(struct gp_loader *l, const struct gp_config *cfg)
 		settings->gp_ports[i].first = cfg->port[i].first;
 		settings->gp_ports[i].last = cfg->port[i].last;
 	}
-	return resize(l, cfg);
+	err = configure_only(l, cfg);
+	return err ?: resize(l, cfg);
 }
 
 static bool is_of_cgroup(const struct bpf_program *program)
@@ -169,7 +203,7 @@ static int choose_datagrams(struct gp_loader *l, const struct gp_config *cfg)
 /* Switches on what is wanted and there; says what is not there. */
 static int choose_hooks(struct gp_loader *l, const struct gp_config *cfg)
 {
-	gp_auto(btf_free) struct btf *kernel = btf__load_vmlinux_btf();
+	const struct btf *kernel = l->kernel = btf__load_vmlinux_btf();
 	const char *said = "";
 
 	if (!kernel) {
@@ -319,6 +353,8 @@ int gp_loader_new(struct gp_loader **out, const struct gp_config *cfg)
 		err = configure(l, cfg);
 	if (!err)
 		err = load(l);
+	btf__free(l->kernel);
+	l->kernel = NULL;
 	if (err)
 		return err;
 	*out = TAKE_PTR(l);

@@ -140,6 +140,19 @@ static int parse_ports(const struct gp_option *o, const char *arg, struct gp_con
 	return 0;
 }
 
+static int parse_pid(const struct gp_option *o, const char *arg, struct gp_config *cfg)
+{
+	if (read_number(&arg, o->low, o->high, &cfg->only_pid) || *arg ||
+	    !gp_only_is_process(cfg->only_pid))
+		return -EINVAL;
+	return 0;
+}
+
+static int parse_group(const struct gp_option *o, const char *arg, struct gp_config *cfg)
+{
+	return gp_only_find_group(arg, &cfg->only_group) ? -EINVAL : 0;
+}
+
 static int parse_path(const struct gp_option *o, const char *arg, struct gp_config *cfg)
 {
 	char **path = field(o, cfg), *copy;
@@ -228,6 +241,11 @@ const struct gp_option gp_options[] = {
 	 "only endpoints on these ports; may be given several times",
 	 "a port from 1 to 65535, or two with the lower one first, as in 8000-8999",
 	 .parse = parse_ports, .low = 1, .high = 65535},
+	{0, "pid", "PID", NULL, "only this process and its children, then and later",
+	 "the id of a process that runs", .parse = parse_pid, .low = 1, .high = 4194304},
+	{0, "cgroup", "PATH", NULL, "only this control group and those under it",
+	 "the path of one that is there: its directory, or as in /proc/PID/cgroup",
+	 .parse = parse_group},
 	{0, "protocols", "LIST", "auto",
 	 "which protocols to recognise; auto: all, but dns only where its port is served",
 	 "names with commas between them, of http, redis, postgresql, dns, tls; or auto, all, none",

@@ -155,8 +155,8 @@ static void recycle_services(struct gp_recycler *r, uint64_t now_ns, uint64_t gr
 
 		if (info->state == GP_SLOT_DEAD)
 			gp_slots_release_service(r->slots, i);
-		else if (info->state == GP_SLOT_LIVE && is_gone(r, i, now_ns, grace) &&
-			 !has_endpoints(r->slots, info->ref))
+		else if (info->state == GP_SLOT_LIVE && !(info->flags & GP_INFO_FIXED) &&
+			 is_gone(r, i, now_ns, grace) && !has_endpoints(r->slots, info->ref))
 			gp_slots_retire_service(r->slots, i);
 	}
 }

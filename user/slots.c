@@ -69,7 +69,7 @@ static int fill_places(const struct bpf_map *free_places)
 	return 0;
 }
 
-static int fill(struct gp_slots *s)
+static int fill(struct gp_slots *s, bool only_some)
 {
 	for (uint32_t slot = 0; slot < s->max_endpoints; slot++) {
 		gp_slots_endpoint(s, slot)->ref = GP_REF(slot, 1);
@@ -86,7 +86,11 @@ static int fill(struct gp_slots *s)
 		info->ref = GP_REF(slot, 1);
 		if (slot == GP_SLOT_OTHER_SERVICE) {
 			info->state = GP_SLOT_LIVE;
+			info->flags = GP_INFO_FIXED;
 			memcpy(info->key.name, "other", sizeof("other"));
+		} else if (slot == GP_SLOT_UNASKED_SERVICE && only_some) {
+			info->state = GP_SLOT_LIVE;
+			info->flags = GP_INFO_FIXED | GP_INFO_IGNORED;
 		} else if (push(s->bpf->maps.service_slots, slot)) {
 			return -errno;
 		}
@@ -117,7 +121,7 @@ int gp_slots_new(struct gp_slots **out, struct goldpan_bpf *bpf, const struct gp
 	if (!err && bpf_map__autocreate(bpf->maps.unix_slots))
 		err = fill_places(bpf->maps.unix_slots);
 	if (!err)
-		err = fill(s);
+		err = fill(s, cfg->only_pid || cfg->only_group.id);
 	if (err)
 		return err;
 	*out = TAKE_PTR(s);

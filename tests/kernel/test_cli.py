@@ -51,6 +51,12 @@ class Refused(KnownCase):
                 (["run", "-p", "0"], ["port"]),
                 (["run", "-p", "65536"], ["port", "65536", "65535"]),
                 (["run", "-p", "80x"], ["port", "80x"]),
+                (["run", "--pid", "0"], ["pid"]),
+                (["run", "--pid", "4194303"], ["pid", "4194303", "runs"]),
+                (["run", "--pid", "self"], ["pid", "self"]),
+                (["run", "--cgroup", "/no/such.slice"], ["cgroup", "/no/such.slice"]),
+                (["run", "--cgroup", "/tmp"], ["cgroup", "/tmp", "there"]),
+                (["run", "--cgroup", ""], ["cgroup"]),
                 (["run", "--max-endpoints", "0"], ["max-endpoints"]),
                 (["run", "--max-endpoints", "many"], ["max-endpoints", "many"])):
             with self.subTest(options=options):
@@ -100,7 +106,7 @@ class Answers(KnownCase):
         done = subprocess.run([GOLDPAN, "--help"], capture_output=True, text=True, timeout=10,
                               check=True)
         for option in ("interval", "duration", "output", "service", "exclude", "port", "no-sched",
-                       "no-client", "quiet", "verbose", "max-endpoints", "max-services",
+                       "no-client", "pid", "cgroup", "quiet", "verbose", "max-endpoints", "max-services",
                        "max-operations", "max-threads", "version", "help"):
             self.assertIn(f"--{option}", done.stdout)
 

@@ -13,7 +13,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from goldpan_test.harness import free_ports  # noqa: E402
-from goldpan_test.known import PROGRAMS, Dialogue, KnownCase  # noqa: E402
+from goldpan_test.known import PROGRAMS, Dialogue, KnownCase, export_now  # noqa: E402
 from goldpan_test.loads import ab  # noqa: E402
 from goldpan_test.servers import PAGE_BYTES, Nginx, Redis, wait_closed  # noqa: E402
 
@@ -205,9 +205,21 @@ class User(KnownCase):
                 for role in ("server", "client"):
                     end = recording.endpoint(role=role, port=port)
                     self.assertEqual((end.service, end.requests), (own, 500))
-                last = recording.of_type("service", service="nginx")[-1]
-                self.assertEqual(last["threads"], 2, "master and worker of the real one")
-                self.assertIn("/nginx", last["exe"])
+
+    def test_threads_of_somebody_else(self):
+        """Nor are its threads and its CPU time those of a service that has the name."""
+        server = self.slow(stem="bank")
+        for older in (True, False):
+            with self.subTest(older=older):
+                asker = self.ask(self.serve(), 1, 1, program=server.name) if older else None
+                observer = self.goldpan()
+                asker = asker or self.ask(self.serve(), 1, 1, program=server.name)
+                records = export_now(observer)
+                threads = {r["service"]: r["threads"] for r in records if r["type"] == "service"}
+                self.assertEqual(threads[server.name], len(os.listdir(f"/proc/{server.pid}/task")))
+                self.assertEqual(threads[f"user@{USER}/{server.name}"], 1)
+                asker.discard()
+                observer.discard()
 
 
 class _Dialogue(Dialogue):
