@@ -73,31 +73,49 @@ static __always_inline bool is_fork_of(const struct task_struct *child,
 	return names[0][0] == names[1][0] && names[0][1] == names[1][1];
 }
 
+static __always_inline __u32 level_of(const struct cgroup *group)
+{
+	return BPF_CORE_READ(group, level);
+}
+
+/* A walk over control groups, by bpf_loop: the verifier would follow each round of any other. */
+struct descent {
+	const struct cgroup *innermost;
+	__u64 group;
+	__u32 levels, owner;
+	bool found;
+};
+
+/* From the hierarchy's first level down to what root does not own. */
+static long descend(__u32 i, struct descent *d)
+{
+	const struct cgroup *group = ancestor(d->innermost, i + 1);
+
+	if (i >= d->levels || d->owner)
+		return 1;
+	d->group = BPF_CORE_READ(group, kn, id);
+	d->owner = owner_of(group);
+	return 0;
+}
+
 int gp_task_place(const struct gp_task_id *id, struct gp_task_place *place)
 {
-	const struct cgroup *innermost;
 	const struct css_set *groups;
-	bool of_user = true;
-	__u32 levels;
+	struct descent d = {};
 
 	if (!id || !place)
 		return -1;
-	place->group = place->owner = 0;
 	groups = (const struct css_set *)id->groups_at;
-	innermost = BPF_CORE_READ(groups, dfl_cgrp);
-	levels = BPF_CORE_READ(innermost, level);
-	for (__u32 i = 1; i < DEPTH_MAX && i <= levels && !place->owner; i++) {
-		const struct cgroup *group = ancestor(innermost, i);
-
-		if (i == 1)
-			of_user = is_user_slice(group);
-		place->group = BPF_CORE_READ(group, kn, id);
-		place->owner = owner_of(group);
-	}
-	if (of_user)
-		place->group = 0;
+	d.innermost = BPF_CORE_READ(groups, dfl_cgrp);
+	d.levels = level_of(d.innermost);
+	place->group = place->owner = 0;
+	if (!d.levels)
+		return 0;
+	bpf_loop(DEPTH_MAX, descend, &d, 0);
+	if (is_user_slice(ancestor(d.innermost, 1)))
+		place->owner = d.owner;
 	else
-		place->owner = 0;
+		place->group = d.group;
 	return 0;
 }
 
@@ -136,39 +154,53 @@ static __always_inline const struct cgroup *asked_of(const struct css_set *group
 	return BPF_CORE_READ(state, cgroup);
 }
 
+static long find_asked(__u32 i, struct descent *d)
+{
+	const struct cgroup *group = ancestor(d->innermost, i);
+
+	if (i > d->levels)
+		return 1;
+	d->found = BPF_CORE_READ(group, kn, id) == gp_only_cgroup;
+	return d->found;
+}
+
 bool gp_task_in_group(const struct gp_task_id *id)
 {
-	const struct cgroup *innermost;
-	__u32 levels;
+	struct descent d = {};
 
 	if (!id)
 		return false;
-	innermost = asked_of((const struct css_set *)id->groups_at);
-	levels = BPF_CORE_READ(innermost, level);
-	for (__u32 i = 0; i < DEPTH_MAX && i <= levels; i++) {
-		const struct cgroup *group = ancestor(innermost, i);
+	d.innermost = asked_of((const struct css_set *)id->groups_at);
+	d.levels = level_of(d.innermost);
+	bpf_loop(DEPTH_MAX, find_asked, &d, 0);
+	return d.found;
+}
 
-		if (BPF_CORE_READ(group, kn, id) == gp_only_cgroup)
-			return true;
-	}
-	return false;
+/* From a process up to the one that --pid is about. */
+struct ascent {
+	const struct task_struct *leader;
+	bool found;
+};
+
+static long ascend(__u32 i, struct ascent *a)
+{
+	const struct task_struct *leader = a->leader;
+	__u32 pid = BPF_CORE_READ(leader, pid);
+
+	a->found = pid == gp_only_pid;
+	if (a->found || pid <= 1)
+		return 1;
+	a->leader = BPF_CORE_READ(leader, real_parent, group_leader);
+	return 0;
 }
 
 bool gp_task_came_of(const struct gp_task_id *id)
 {
-	const struct task_struct *leader;
+	struct ascent a = {};
 
 	if (!id)
 		return false;
-	leader = (const struct task_struct *)id->leader_at;
-	for (int i = 0; i < CHILDREN_MAX; i++) {
-		__u32 pid = BPF_CORE_READ(leader, pid);
-
-		if (pid == gp_only_pid)
-			return true;
-		if (pid <= 1)
-			break;
-		leader = BPF_CORE_READ(leader, real_parent, group_leader);
-	}
-	return false;
+	a.leader = (const struct task_struct *)id->leader_at;
+	bpf_loop(CHILDREN_MAX, ascend, &a, 0);
+	return a.found;
 }
