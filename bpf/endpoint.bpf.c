@@ -69,14 +69,76 @@ static __always_inline void open_records(__u32 slot, __u32 ref)
 	}
 }
 
-/* Takes a free slot for `key`, and counts it in `count` and `charged`, where these are not NULL.
- * GP_SLOT_NONE if there is none. */
-static __always_inline __u32 endpoint_new(struct gp_endpoint_key *key, __s32 *count, __s32 *charged)
+/* Where the endpoints of this role are counted that the service's payer has; NULL: nowhere. */
+static __always_inline __s32 *charged_to(const struct gp_service_info *service, __u8 role)
+{
+	__u32 place = service->payer;
+	struct gp_payer *p = place ? bpf_map_lookup_elem(&payers, &place) : NULL;
+
+	if (!p)
+		return NULL;
+	return role == GP_ROLE_SERVER ? &p->servers : &p->clients;
+}
+
+/* Counts a new endpoint at its service, of which a place is one with all its protocols, and at
+ * whoever is charged. */
+static __always_inline void charge(struct gp_service_info *service,
+				   const struct gp_endpoint_key *key)
+{
+	bool server = key->role == GP_ROLE_SERVER;
+	__s32 *charged = charged_to(service, key->role);
+
+	if (charged)
+		__sync_fetch_and_add(charged, 1);
+	if (!key->protocol && !(key->flags & GP_KEY_OTHER))
+		__sync_fetch_and_add(server ? &service->servers : &service->clients, 1);
+}
+
+/* Whether the place of `key` has an endpoint: places are bounded, each with all protocols. */
+static __always_inline bool has_place(struct gp_endpoint_key *key)
+{
+	__u8 protocol = key->protocol;
+	bool has;
+
+	key->protocol = GP_PROTOCOL_UNKNOWN; /* in place: the stack is short where this is called */
+	has = bpf_map_lookup_elem(&endpoint_keys, key);
+	key->protocol = protocol;
+	return has;
+}
+
+/* Whether the service has as many places of this role as it may have. */
+static __always_inline bool is_full(const struct gp_service_info *service, __u8 role)
+{
+	if (role == GP_ROLE_SERVER)
+		return *(volatile __s32 *)&service->servers >= GP_SERVICE_PORTS;
+	return *(volatile __s32 *)&service->clients >= GP_SERVICE_REMOTES;
+}
+
+/* Whether the service, and whoever is charged for it, may have one more. */
+static __always_inline bool may_grow(const struct gp_service_info *service,
+				     struct gp_endpoint_key *key)
+{
+	bool server = key->role == GP_ROLE_SERVER;
+	__s32 *charged, most = gp_payer_endpoints[server ? GP_ROLE_SERVER : GP_ROLE_CLIENT];
+
+	if (key->flags & GP_KEY_OTHER) /* for these there is as much room again */
+		most *= 2;
+	else if (is_full(service, key->role) && (!key->protocol || !has_place(key)))
+		return false;
+	charged = charged_to(service, key->role);
+	return !charged || *(volatile __s32 *)charged < most;
+}
+
+/* Takes a free slot for `key`. GP_SLOT_NONE if there is none for it. */
+static __always_inline __u32 endpoint_new(struct gp_endpoint_key *key,
+					  struct gp_service_info *service)
 {
 	bool server = key->role == GP_ROLE_SERVER;
 	struct gp_endpoint_info *info;
 	__u32 slot = 0, ref, *known;
 
+	if (!may_grow(service, key))
+		return GP_SLOT_NONE;
 	if (server ? bpf_map_pop_elem(&server_slots, &slot)
 		   : bpf_map_pop_elem(&client_slots, &slot))
 		return GP_SLOT_NONE;
@@ -95,59 +157,8 @@ static __always_inline __u32 endpoint_new(struct gp_endpoint_key *key, __s32 *co
 		return known ? *known : GP_SLOT_NONE;
 	}
 	info->state = GP_SLOT_LIVE;
-	if (count)
-		__sync_fetch_and_add(count, 1);
-	if (charged)
-		__sync_fetch_and_add(charged, 1);
+	charge(service, key);
 	return ref;
-}
-
-/* Where the service's endpoints of this role are counted; NULL if it cannot have one more. */
-static __always_inline __s32 *may_grow(struct gp_service_info *service, __u8 role)
-{
-	__s32 *count = role == GP_ROLE_SERVER ? &service->servers : &service->clients;
-	__s32 most = role == GP_ROLE_SERVER ? GP_SERVICE_PORTS : GP_SERVICE_REMOTES;
-
-	return *(volatile __s32 *)count < most ? count : NULL;
-}
-
-/* Where the endpoints of this role are counted that the service's payer has; NULL: nowhere. */
-static __always_inline __s32 *charged_to(const struct gp_service_info *service, __u8 role)
-{
-	__u32 place = service->payer;
-	struct gp_payer *p = place ? bpf_map_lookup_elem(&payers, &place) : NULL;
-
-	if (!p)
-		return NULL;
-	return role == GP_ROLE_SERVER ? &p->servers : &p->clients;
-}
-
-/* Whether the place of `key` has an endpoint: places are bounded, each with all protocols. */
-static __always_inline bool has_place(const struct gp_endpoint_key *key)
-{
-	struct gp_endpoint_key place = *key;
-
-	place.protocol = GP_PROTOCOL_UNKNOWN;
-	return bpf_map_lookup_elem(&endpoint_keys, &place);
-}
-
-/* As endpoint_new, if the service and its payer may have one more. */
-static __always_inline __u32 endpoint_new_within(struct gp_endpoint_key *key,
-						 struct gp_service_info *service)
-{
-	__s32 *count = may_grow(service, key->role), *charged = charged_to(service, key->role);
-	__s32 most =
-		gp_payer_endpoints[key->role == GP_ROLE_SERVER ? GP_ROLE_SERVER : GP_ROLE_CLIENT];
-
-	if (key->flags & GP_KEY_OTHER) /* for these there is as much room again */
-		most *= 2;
-	else if (!count && (!key->protocol || !has_place(key)))
-		return GP_SLOT_NONE;
-	if (charged && *(volatile __s32 *)charged >= most)
-		return GP_SLOT_NONE;
-	if (key->protocol || (key->flags & GP_KEY_OTHER))
-		count = NULL;
-	return endpoint_new(key, count, charged);
 }
 
 static __always_inline __u32 other_of_all(__u8 role)
@@ -170,7 +181,7 @@ __noinline __u32 gp_endpoint_get(struct gp_endpoint_key *key)
 	service = gp_service_info(key->service);
 	if (!service) /* it was just given up: its name is no longer known */
 		return other_of_all(key->role);
-	ref = endpoint_new_within(key, service);
+	ref = endpoint_new(key, service);
 	if (ref != GP_SLOT_NONE)
 		return ref;
 	other.service = key->service;
@@ -181,10 +192,8 @@ __noinline __u32 gp_endpoint_get(struct gp_endpoint_key *key)
 	known = bpf_map_lookup_elem(&endpoint_keys, &other);
 	if (known)
 		return *known;
-	ref = endpoint_new_within(&other, service);
-	if (ref != GP_SLOT_NONE)
-		return ref;
-	return other_of_all(key->role);
+	ref = endpoint_new(&other, service);
+	return ref != GP_SLOT_NONE ? ref : other_of_all(key->role);
 }
 
 /* Moves the connection's part in the count of open ones. */

@@ -23,16 +23,11 @@ static __always_inline __u32 owner_of(const struct cgroup *group)
 
 static __always_inline bool is_user_slice(const struct cgroup *group)
 {
-	const char user_slice[] = "user.slice";
-	char name[sizeof(user_slice)] = {};
+	char name[16] = {};
+	__u64 *halves = (__u64 *)name;
 
-	if (bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(group, kn, name)) !=
-	    sizeof(name))
-		return false;
-	for (int i = 0; i < (int)sizeof(name); i++)
-		if (name[i] != user_slice[i])
-			return false;
-	return true;
+	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(group, kn, name));
+	return halves[0] == *(const __u64 *)"user.sli" && halves[1] == *(const __u16 *)"ce";
 }
 
 static __always_inline const struct cgroup *ancestor(const struct cgroup *group, __u32 level)
@@ -64,59 +59,48 @@ static __always_inline bool is_fork_of(const struct task_struct *child,
 				       const struct task_struct *parent)
 {
 	const struct inode *program = BPF_CORE_READ(child, mm, exe_file, f_inode);
-	__u64 names[2][GP_NAME_LEN / 8] = {};
+	__u64 names[2] = {};
 
 	if (!program || program != BPF_CORE_READ(parent, mm, exe_file, f_inode))
 		return false;
-	bpf_probe_read_kernel(names[0], sizeof(names[0]), &child->comm);
-	bpf_probe_read_kernel(names[1], sizeof(names[1]), &parent->comm);
-	return names[0][0] == names[1][0] && names[0][1] == names[1][1];
+	for (int half = 0; half < GP_NAME_LEN; half += sizeof(names[0])) {
+		bpf_probe_read_kernel(&names[0], sizeof(names[0]), &child->comm[half]);
+		bpf_probe_read_kernel(&names[1], sizeof(names[1]), &parent->comm[half]);
+		if (names[0] != names[1])
+			return false;
+	}
+	return true;
 }
 
-static __always_inline __u32 level_of(const struct cgroup *group)
+static __always_inline const struct css_set *groups_of(const struct gp_task_id *id)
 {
-	return BPF_CORE_READ(group, level);
+	const struct task_struct *leader = (const struct task_struct *)id->leader_at;
+
+	return BPF_CORE_READ(leader, cgroups);
 }
 
-/* A walk over control groups, by bpf_loop: the verifier would follow each round of any other. */
-struct descent {
+__u64 gp_task_place(const struct gp_task_id *id)
+{
 	const struct cgroup *innermost;
-	__u64 group;
-	__u32 levels, owner;
-	bool found;
-};
-
-/* From the hierarchy's first level down to what root does not own. */
-static long descend(__u32 i, struct descent *d)
-{
-	const struct cgroup *group = ancestor(d->innermost, i + 1);
-
-	if (i >= d->levels || d->owner)
-		return 1;
-	d->group = BPF_CORE_READ(group, kn, id);
-	d->owner = owner_of(group);
-	return 0;
-}
-
-int gp_task_place(const struct gp_task_id *id, struct gp_task_place *place)
-{
 	const struct css_set *groups;
-	struct descent d = {};
+	__u32 levels, owner = 0;
+	bool of_user = true;
+	__u64 place = 0;
 
-	if (!id || !place)
-		return -1;
-	groups = (const struct css_set *)id->groups_at;
-	d.innermost = BPF_CORE_READ(groups, dfl_cgrp);
-	d.levels = level_of(d.innermost);
-	place->group = place->owner = 0;
-	if (!d.levels)
-		return 0;
-	bpf_loop(DEPTH_MAX, descend, &d, 0);
-	if (is_user_slice(ancestor(d.innermost, 1)))
-		place->owner = d.owner;
-	else
-		place->group = d.group;
-	return 0;
+	if (!id)
+		return GP_PLACE_OF_USER;
+	groups = groups_of(id);
+	innermost = BPF_CORE_READ(groups, dfl_cgrp);
+	levels = BPF_CORE_READ(innermost, level);
+	for (__u32 i = 1; i < DEPTH_MAX && i <= levels && !owner; i++) {
+		const struct cgroup *group = ancestor(innermost, i);
+
+		if (i == 1)
+			of_user = is_user_slice(group);
+		place = BPF_CORE_READ(group, kn, id);
+		owner = owner_of(group);
+	}
+	return of_user ? GP_PLACE_OF_USER | owner : place;
 }
 
 /*
@@ -154,53 +138,39 @@ static __always_inline const struct cgroup *asked_of(const struct css_set *group
 	return BPF_CORE_READ(state, cgroup);
 }
 
-static long find_asked(__u32 i, struct descent *d)
-{
-	const struct cgroup *group = ancestor(d->innermost, i);
-
-	if (i > d->levels)
-		return 1;
-	d->found = BPF_CORE_READ(group, kn, id) == gp_only_cgroup;
-	return d->found;
-}
-
 bool gp_task_in_group(const struct gp_task_id *id)
 {
-	struct descent d = {};
+	const struct cgroup *innermost;
+	__u32 levels;
 
 	if (!id)
 		return false;
-	d.innermost = asked_of((const struct css_set *)id->groups_at);
-	d.levels = level_of(d.innermost);
-	bpf_loop(DEPTH_MAX, find_asked, &d, 0);
-	return d.found;
-}
+	innermost = asked_of(groups_of(id));
+	levels = BPF_CORE_READ(innermost, level);
+	for (__u32 i = 0; i < DEPTH_MAX && i <= levels; i++) {
+		const struct cgroup *group = ancestor(innermost, i);
 
-/* From a process up to the one that --pid is about. */
-struct ascent {
-	const struct task_struct *leader;
-	bool found;
-};
-
-static long ascend(__u32 i, struct ascent *a)
-{
-	const struct task_struct *leader = a->leader;
-	__u32 pid = BPF_CORE_READ(leader, pid);
-
-	a->found = pid == gp_only_pid;
-	if (a->found || pid <= 1)
-		return 1;
-	a->leader = BPF_CORE_READ(leader, real_parent, group_leader);
-	return 0;
+		if (BPF_CORE_READ(group, kn, id) == gp_only_cgroup)
+			return true;
+	}
+	return false;
 }
 
 bool gp_task_came_of(const struct gp_task_id *id)
 {
-	struct ascent a = {};
+	const struct task_struct *leader;
 
 	if (!id)
 		return false;
-	a.leader = (const struct task_struct *)id->leader_at;
-	bpf_loop(CHILDREN_MAX, ascend, &a, 0);
-	return a.found;
+	leader = (const struct task_struct *)id->leader_at;
+	for (int i = 0; i < CHILDREN_MAX; i++) {
+		__u32 pid = BPF_CORE_READ(leader, pid);
+
+		if (pid == gp_only_pid)
+			return true;
+		if (pid <= 1)
+			break;
+		leader = BPF_CORE_READ(leader, real_parent, group_leader);
+	}
+	return false;
 }

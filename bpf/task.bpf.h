@@ -7,21 +7,28 @@
 
 struct gp_task_id {
 	__u32 pid, tgid;
-	__u64 cgroup;
-	__u64 groups_at, leader_at; /* the addresses of its struct css_set, and of its leader */
-	__u32 is_kernel;	    /* a kernel thread: all of these are one service, "kernel" */
-	__u32 parent;		    /* pid of the task that forked it just now; 0: not known */
-	char name[GP_NAME_LEN];	    /* of the thread-group leader */
+	__u64 leader_at;	/* the address of its leader's struct task_struct */
+	__u32 is_kernel;	/* a kernel thread: all of these are one service, "kernel" */
+	__u32 parent;		/* pid of the task that forked it just now; 0: not known */
+	char name[GP_NAME_LEN]; /* of the thread-group leader */
 };
 
-struct gp_task_place {
-	__u64 group; /* in the system's slices: the innermost group that root named; else 0 */
-	__u32 owner; /* outside of these: of the outermost group that is not root's; else 0 */
-	__u32 reserved;
-};
+/*
+ * Where a task is, by its control group. In the system's slices: the id of the innermost group that
+ * root named. Outside of these: GP_PLACE_OF_USER, and the owner of the outermost group that is not
+ * root's, if there is one.
+ */
+__u64 gp_task_place(const struct gp_task_id *id);
 
-/* Where a task is, by its control group. */
-int gp_task_place(const struct gp_task_id *id, struct gp_task_place *place);
+#define GP_PLACE_OF_USER (1ULL << 63)
+
+/* The id of its control group: that of its process. */
+static __always_inline __u64 gp_task_group(const struct gp_task_id *id)
+{
+	const struct task_struct *leader = (const struct task_struct *)id->leader_at;
+
+	return BPF_CORE_READ(leader, cgroups, dfl_cgrp, kn, id);
+}
 
 /* The user of its process; `older`: as of whoever started its program. 0: root. */
 __u32 gp_task_user(const struct gp_task_id *id, bool older);
@@ -36,8 +43,6 @@ static __always_inline void gp_task_id(struct gp_task_id *id, struct task_struct
 {
 	id->pid = task->pid;
 	id->tgid = task->tgid;
-	id->cgroup = task->cgroups->dfl_cgrp->kn->id;
-	id->groups_at = (__u64)BPF_CORE_READ(task, cgroups);
 	id->leader_at = (__u64)BPF_CORE_READ(task, group_leader);
 	id->is_kernel = !!(task->flags & PF_KTHREAD);
 	id->parent = 0;

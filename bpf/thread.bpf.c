@@ -53,26 +53,26 @@ static __always_inline void set_service(struct gp_thread *t, __u32 ref)
 }
 
 /*
- * What the service of a thread goes by, and the group that is charged for it. The name it had
- * counts unless it is `renamed` by an exec, and so does the user.
+ * What the service of a thread goes by. The name it had counts unless it is `renamed` by an exec,
+ * and so does the user. Returns the group that is charged for it, or 0.
  */
-static __always_inline void find_key(struct gp_service_key *key, __u64 *group,
-				     struct gp_task_id *id, bool renamed)
+static __always_inline __u64 find_key(struct gp_service_key *key, struct gp_task_id *id,
+				      bool renamed)
 {
-	struct gp_task_place place;
+	__u64 place = gp_task_place(id);
+	bool of_user = place & GP_PLACE_OF_USER;
 
-	key->cgroup = id->cgroup;
-	gp_task_place(id, &place);
+	key->cgroup = gp_task_group(id);
 	if (renamed || (!known_name(id->pid, key) && !known_name(id->tgid, key) &&
 			!known_name(id->parent, key))) {
 		__builtin_memcpy(key->name, id->name, sizeof(key->name));
-		key->user = place.group || place.owner ? 0 : gp_task_user(id, !renamed);
+		key->user = place == GP_PLACE_OF_USER ? gp_task_user(id, !renamed) : 0;
 	}
-	if (place.group)
+	if (!of_user)
 		key->user = 0;
-	else if (place.owner)
-		key->user = place.owner;
-	*group = place.group;
+	else if ((__u32)place)
+		key->user = place;
+	return of_user ? 0 : place;
 }
 
 static __always_inline bool is_followed(__u32 pid)
@@ -108,7 +108,7 @@ static __always_inline void resolve(struct gp_thread *t, struct gp_task_id *id, 
 	if (id->is_kernel)
 		__builtin_memcpy(key.name, "kernel", 7);
 	else
-		find_key(&key, &group, id, renamed);
+		group = find_key(&key, id, renamed);
 	ref = gp_service_get(&key, group, id->tgid);
 	/* It may just have been given up: then this thread's name is lost until it moves again. */
 	set_service(t, gp_service_info(ref) ? ref : GP_REF(GP_SLOT_OTHER_SERVICE, 1));
