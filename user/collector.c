@@ -439,6 +439,18 @@ static int collect_services(struct gp_collector *c, struct gp_snapshot *s)
 	return 0;
 }
 
+/* Names all services: one that is new may take its name from another (directory.h). */
+static int name_services(struct gp_collector *c)
+{
+	for (uint32_t slot = 0; slot < c->slots->max_services; slot++) {
+		const struct gp_service_info *info = gp_slots_service(c->slots, slot);
+
+		if (info->state != GP_SLOT_FREE && !gp_directory_get(c->directory, slot, info))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int gp_collect(struct gp_collector *c, bool final, struct gp_snapshot **out)
 {
 	gp_auto(gp_snapshot_free) struct gp_snapshot *s = NULL;
@@ -453,7 +465,9 @@ int gp_collect(struct gp_collector *c, bool final, struct gp_snapshot **out)
 	clock_gettime(CLOCK_REALTIME, &s->time);
 	s->interval_ns = now - c->last_ns;
 	c->last_ns = now;
-	err = collect_endpoints(c, s);
+	err = name_services(c);
+	if (!err)
+		err = collect_endpoints(c, s);
 	if (!err)
 		err = finish_endpoints(c, s);
 	if (!err)

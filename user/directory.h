@@ -24,7 +24,11 @@ struct gp_listing {
 int gp_directory_new(struct gp_directory **out, const struct gp_config *cfg);
 void gp_directory_free(struct gp_directory **d);
 
-/* The listing of service slot `slot`, named now if it is new. NULL when out of memory. */
+/*
+ * The listing of service slot `slot`, named now if it is new. A program's name belongs to the user
+ * with the lowest number: if that one comes later, the listings of others lose it then. NULL when
+ * out of memory.
+ */
 const struct gp_listing *gp_directory_get(struct gp_directory *d, uint32_t slot,
 					  const struct gp_service_info *info);
 
