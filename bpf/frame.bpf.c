@@ -10,11 +10,26 @@ static __always_inline void flow_begin(struct gp_flow *flow, __u32 seq)
 	flow->aside = 0;
 }
 
+/* Whether the connection's service may have one more; `place`: where that is charged. */
+static __always_inline bool may_have(const struct gp_conn *c, __u32 *place)
+{
+	struct gp_service_info *info = gp_service_info(c->service);
+	struct gp_payer *p;
+
+	*place = info ? info->payer : 0;
+	p = *place ? bpf_map_lookup_elem(&payers, place) : NULL;
+	return !p || *(volatile __s32 *)&p->frames < GP_FRAMES / GP_PAYER_SHARE;
+}
+
 int gp_frame_claim(struct gp_conn *c, __u32 in, __u32 out)
 {
+	__u32 payer = 0;
+	bool may;
+
 	if (!c)
 		return -1;
-	for (__u32 way = 0; way < GP_FRAME_WAYS; way++) {
+	may = may_have(c, &payer);
+	for (__u32 way = 0; may && way < GP_FRAME_WAYS; way++) {
 		__u32 index = (c->id + way) & (GP_FRAMES - 1);
 		struct gp_frame *f = bpf_map_lookup_elem(&frames, &index);
 
@@ -29,6 +44,8 @@ int gp_frame_claim(struct gp_conn *c, __u32 in, __u32 out)
 		flow_begin(&f->in, in);
 		flow_begin(&f->out, out);
 		c->frame = index + 1;
+		f->payer = payer;
+		gp_frame_charge(payer, 1);
 		return 0;
 	}
 	gp_drop(GP_DROP_PIPELINE);

@@ -3,6 +3,7 @@
 #ifndef GP_FRAME_BPF_H
 #define GP_FRAME_BPF_H
 
+#include "endpoint.bpf.h"
 #include "maps.bpf.h"
 #include "stream.bpf.h"
 
@@ -19,6 +20,14 @@ static __always_inline struct gp_frame *gp_frame_of(const struct gp_conn *c)
  */
 int gp_frame_claim(struct gp_conn *c, __u32 in, __u32 out);
 
+static __always_inline void gp_frame_charge(__u32 place, int by)
+{
+	struct gp_payer *p = place ? bpf_map_lookup_elem(&payers, &place) : NULL;
+
+	if (p)
+		__sync_fetch_and_add(&p->frames, by);
+}
+
 /*
  * All bytes before `seq` have arrived by now. If there is no room, the oldest arrival takes in the
  * one behind it. Bytes within a long body need none of their own: the last will do. 0.
@@ -28,6 +37,7 @@ int gp_frame_arrival(struct gp_frame *f, __u32 seq, __u64 now);
 static __always_inline void gp_frame_release(struct gp_conn *c, struct gp_frame *f)
 {
 	c->frame = 0;
+	gp_frame_charge(f->payer, -1);
 	barrier();
 	f->taken = 0;
 }

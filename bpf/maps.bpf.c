@@ -48,6 +48,7 @@ const volatile __u64 gp_only_cgroup = 1;
 const volatile __s32 gp_only_subsys;
 const volatile __u32 gp_port_ranges = GP_PORT_RANGES;
 const volatile __u32 gp_payer_endpoints[GP_ROLE_COUNT] = {1, 1};
+const volatile __u32 gp_payer_operations = 1;
 const volatile struct gp_port_range gp_ports[GP_PORT_RANGES] = {};
 
 volatile bool gp_final;

@@ -280,6 +280,7 @@ extern const volatile __u64 gp_only_cgroup; /* id of a control group; 0: all */
 extern const volatile __s32 gp_only_subsys; /* its hierarchy: place in css_set.subsys; -1: v2 */
 extern const volatile __u32 gp_port_ranges; /* 0: all ports */
 extern const volatile __u32 gp_payer_endpoints[GP_ROLE_COUNT]; /* most of one gp_payer */
+extern const volatile __u32 gp_payer_operations;	       /* likewise */
 extern const volatile struct gp_port_range gp_ports[GP_PORT_RANGES];
 
 /* Set by user space while running. */

@@ -186,6 +186,7 @@ struct gp_flow {
  */
 struct gp_frame {
 	__u32 taken;			   /* 0: free; by compare-and-exchange */
+	__u32 payer;			   /* as in gp_service_info */
 	__u8 arrivals_begin, arrivals_end; /* counters; the place is modulo GP_ARRIVALS */
 	__u8 begin, end;		   /* of `queue`, likewise */
 	__u8 current;			   /* an exchange is open: that of gp_conn */

@@ -19,7 +19,7 @@
 #define GP_SERVICE_PORTS 64   /* server endpoints of one service before its `other` */
 #define GP_SERVICE_REMOTES 32 /* client endpoints of one service before its `other` */
 #define GP_PAYER_SERVICES 64  /* of one user outside the system's slices; of one group in them */
-#define GP_PAYER_SHARE 4      /* and one in so many endpoint slots */
+#define GP_PAYER_SHARE 4      /* and one in so many of endpoints, operations, frames */
 
 /* Slots that are there from the start and take what does not fit. */
 #define GP_SLOT_OTHER_SERVER 0
@@ -138,9 +138,10 @@ struct gp_service_key {
  */
 struct gp_payer {
 	__u64 id; /* a user, or GP_PAYER_GROUP | the lower half of a group's id; 0: nobody yet */
-	__s32 services, servers, clients; /* slots that are given out to it; atomically added */
+	/* What is given out to it: slots; frames of connections that are followed. Atomically
+	 * added. */
+	__s32 services, servers, clients, operations, frames;
 	__u32 reserved;
-	__u64 reserved2;
 };
 
 #define GP_PAYER_GROUP (1ULL << 32)
@@ -292,7 +293,8 @@ struct gp_operation_record {
 	struct gp_operation_key key;
 	__u64 duration_ns, duration_max_ns;
 	__u64 aborted; /* these are in the endpoint's errors[GP_ERROR_ABORTED], too */
-	__u64 reserved[2];
+	__u32 payer;   /* place in `payers` of whom it is charged to; 0: nobody */
+	__u32 reserved[3];
 } __attribute__((aligned(64)));
 
 #ifndef __cplusplus

@@ -143,6 +143,7 @@ static int configure(struct gp_loader *l, const struct gp_config *cfg)
 	settings->gp_payer_endpoints[GP_ROLE_SERVER] = gp_slots_first_client(cfg) / GP_PAYER_SHARE;
 	settings->gp_payer_endpoints[GP_ROLE_CLIENT] =
 		(cfg->max_endpoints - gp_slots_first_client(cfg)) / GP_PAYER_SHARE;
+	settings->gp_payer_operations = cfg->max_operations / GP_PAYER_SHARE;
 	settings->gp_port_ranges = cfg->ports;
 	for (size_t i = 0; i < cfg->ports; i++) {
 		settings->gp_ports[i].first = cfg->port[i].first;

@@ -181,6 +181,11 @@ static void retire(struct gp_operations *o, uint32_t slot)
 
 static void release(struct gp_operations *o, uint32_t slot)
 {
+	const struct gp_operation_record *first = record_of(o, slot, 0);
+	struct gp_payer *payer = first ? gp_slots_payer_at(o->slots, first->payer) : NULL;
+
+	if (payer)
+		__atomic_fetch_sub(&payer->operations, 1, __ATOMIC_RELAXED);
 	for (unsigned int shard = 0; shard < o->slots->shards; shard++) {
 		struct gp_operation_record *r = record_of(o, slot, shard);
 

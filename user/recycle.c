@@ -95,7 +95,7 @@ static void leave_service(struct gp_slots *s, const struct gp_endpoint_info *inf
 	if (!info->key.protocol && !(info->key.flags & GP_KEY_OTHER))
 		__atomic_fetch_sub(server ? &service->servers : &service->clients, 1,
 				   __ATOMIC_RELAXED);
-	payer = gp_slots_payer(s, service);
+	payer = gp_slots_payer_at(s, service->payer);
 	if (payer)
 		__atomic_fetch_sub(server ? &payer->servers : &payer->clients, 1, __ATOMIC_RELAXED);
 }
@@ -103,7 +103,7 @@ static void leave_service(struct gp_slots *s, const struct gp_endpoint_info *inf
 /* Whether whom the service is charged to has few left to have: those that are gone go at once. */
 static bool payer_is_short(struct gp_slots *s, uint32_t service)
 {
-	const struct gp_payer *payer = gp_slots_payer(s, gp_slots_service(s, service));
+	const struct gp_payer *payer = gp_slots_payer_at(s, gp_slots_service(s, service)->payer);
 
 	return payer && is_short(payer->services, GP_PAYER_SERVICES);
 }

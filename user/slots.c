@@ -170,9 +170,9 @@ struct gp_service_record *gp_slots_service_record(struct gp_slots *s, uint32_t s
 	return gp_mapped_at(s->services, slot * s->shards + shard);
 }
 
-struct gp_payer *gp_slots_payer(struct gp_slots *s, const struct gp_service_info *info)
+struct gp_payer *gp_slots_payer_at(struct gp_slots *s, uint32_t place)
 {
-	return info->payer ? gp_mapped_at(s->payers, info->payer) : NULL;
+	return place ? gp_mapped_at(s->payers, place) : NULL;
 }
 
 /* The next generation of a slot: never 0, and other than the last 65,534. */
@@ -235,7 +235,7 @@ void gp_slots_release_endpoint(struct gp_slots *s, uint32_t slot)
 void gp_slots_release_service(struct gp_slots *s, uint32_t slot)
 {
 	struct gp_service_info *info = gp_slots_service(s, slot);
-	struct gp_payer *payer = gp_slots_payer(s, info);
+	struct gp_payer *payer = gp_slots_payer_at(s, info->payer);
 	uint32_t ref = info->ref;
 
 	if (payer)

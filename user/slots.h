@@ -43,8 +43,8 @@ struct gp_endpoint_record *gp_slots_endpoint_record(struct gp_slots *s, uint32_t
 struct gp_service_record *gp_slots_service_record(struct gp_slots *s, uint32_t slot,
 						  unsigned int shard);
 
-/* Who is charged for service `info` and its endpoints; NULL: nobody. */
-struct gp_payer *gp_slots_payer(struct gp_slots *s, const struct gp_service_info *info);
+/* Who is charged at a place, that of a service's `payer`; NULL: nobody. */
+struct gp_payer *gp_slots_payer_at(struct gp_slots *s, uint32_t place);
 
 /*
  * Takes a slot from whoever has it: its key is forgotten and events that still come for it are

@@ -14,7 +14,8 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from goldpan_test.harness import free_ports  # noqa: E402
 from goldpan_test.known import PROGRAMS, Dialogue, KnownCase, export_now  # noqa: E402
-from goldpan_test.loads import ab  # noqa: E402
+from goldpan_test.loads import ab, redis_benchmark  # noqa: E402
+from goldpan_test.puppet import PUPPET, Puppet  # noqa: E402
 from goldpan_test.servers import PAGE_BYTES, Nginx, Redis, wait_closed  # noqa: E402
 
 FULL = bool(os.environ.get("GOLDPAN_FULL"))
@@ -23,12 +24,14 @@ EACH = 10_000  # files of one process
 USER = 41_000 + os.getpid() % 1000
 PROGRAMS_OF_ONE, REMOTES_OF_ONE, REQUESTS = 64, 32, 3_000
 OLDER = 40  # ports of nginx
+PIPELINES = 1_000
+GET = b"GET / HTTP/1.1\r\nHost: page\r\n\r\n"
 SERVERS_OF_ONE = 1024 * 3 // 4 // 4  # a quarter of the endpoints that servers have
 
 
 def ask(client):
     """One request on a connection to nginx, and its whole answer."""
-    client.sendall(b"GET / HTTP/1.1\r\nHost: page\r\n\r\n")
+    client.sendall(GET)
     answer = b""
     while not answer.endswith(b"g" * PAGE_BYTES):
         answer += client.recv(65536)
@@ -205,6 +208,30 @@ class User(KnownCase):
                 for role in ("server", "client"):
                     end = recording.endpoint(role=role, port=port)
                     self.assertEqual((end.service, end.requests), (own, 500))
+
+    def test_pipelines(self):
+        """Connections with requests that wait for each other: those of others are still followed."""
+        port, redis_port = free_ports(), free_ports()
+        redis = self.keep(Redis(self.directory, redis_port))
+        observer = self.goldpan("-p", str(redis_port), "-p", str(port))
+        inside = ("setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups")
+        server, client = (self.keep(Puppet([*inside, "/usr/bin/python3", PUPPET], self.directory,
+                                           name)) for name in ("taker", "pusher"))
+        server.do(f"l = listen({port}, backlog=2000)")
+        client.do(f"c = [connect({port}) for _ in range({PIPELINES})]")
+        server.do(f"c = [accept(l) for _ in range({PIPELINES})]")
+        client.do(f"[s.sendall({GET + GET!r}) for s in c] and None")
+        server.do(f"[take(s, {2 * len(GET)}) for s in c] and None")
+        asked = redis_benchmark(redis_port, 20_000, 10, pipeline=16)["requests"]
+        wait_closed(redis_port)
+        recording = observer.finish()
+        for match in ({"role": "server", "service": redis.name},
+                      {"role": "client", "service": "redis-benchmark"[:15]}):
+            end = recording.endpoint(port=redis_port, protocol="redis", **match)
+            gets = sum(o["requests"] for r in end.records for o in r["operations"] or ()
+                       if o["operation"] == "GET")
+            self.assertEqual(gets, asked, match)
+        self.assertGreater(recording.dropped()["pipeline"], 0, "the user had all that he may")
 
     def test_threads_of_somebody_else(self):
         """Nor are its threads and its CPU time those of a service that has the name."""
