@@ -79,28 +79,42 @@ static __always_inline const struct css_set *groups_of(const struct gp_task_id *
 	return BPF_CORE_READ(leader, cgroups);
 }
 
+/* A walk by bpf_loop: of any other the verifier would follow each round, in each program. */
+struct descent {
+	const struct cgroup *innermost;
+	__u64 place;
+	__u32 levels, owner;
+};
+
+/* From the hierarchy's first level down to what root does not own. */
+static long descend(__u32 i, struct descent *d)
+{
+	const struct cgroup *group;
+
+	if (i >= d->levels || d->owner)
+		return 1;
+	group = ancestor(d->innermost, i + 1);
+	d->place = BPF_CORE_READ(group, kn, id);
+	d->owner = owner_of(group);
+	return 0;
+}
+
 __u64 gp_task_place(const struct gp_task_id *id)
 {
 	const struct cgroup *innermost;
 	const struct css_set *groups;
-	__u32 levels, owner = 0;
-	bool of_user = true;
-	__u64 place = 0;
+	struct descent d = {};
 
 	if (!id)
 		return GP_PLACE_OF_USER;
 	groups = groups_of(id);
 	innermost = BPF_CORE_READ(groups, dfl_cgrp);
-	levels = BPF_CORE_READ(innermost, level);
-	for (__u32 i = 1; i < DEPTH_MAX && i <= levels && !owner; i++) {
-		const struct cgroup *group = ancestor(innermost, i);
-
-		if (i == 1)
-			of_user = is_user_slice(group);
-		place = BPF_CORE_READ(group, kn, id);
-		owner = owner_of(group);
-	}
-	return of_user ? GP_PLACE_OF_USER | owner : place;
+	d.innermost = innermost;
+	d.levels = BPF_CORE_READ(innermost, level);
+	bpf_loop(DEPTH_MAX, descend, &d, 0);
+	if (!d.levels || is_user_slice(ancestor(innermost, 1)))
+		return GP_PLACE_OF_USER | d.owner;
+	return d.place;
 }
 
 /*
