@@ -18,9 +18,12 @@
  * table, and a collection ends those whose socket it does not meet any more. A connection that
  * never carried a byte is not seen at all. Of a send's payload only what the kernel keeps with the
  * skb itself can be read by a program, some 3.7 KB of each skb: what lies behind that is passed
- * over if it is known to be a body, else the connection falls out of step. And as the kernel does
- * not run a program that interrupts itself, an arrival on TCP in a softirq on top of an event here
- * is missed; that is found at the connection's next event.
+ * over if it is known to be a body, else the connection falls out of step. Who is the server shows
+ * in who shares its address with others: where the listener and all its other connections have gone
+ * before the first bytes, a client with a name of its own looks the same, and the connection is not
+ * observed; nor is a socketpair. And as the kernel does not run a program that interrupts itself,
+ * an arrival on TCP in a softirq on top of an event here is missed; that is found at the
+ * connection's next event.
  */
 #ifndef GP_UNIX_BPF_H
 #define GP_UNIX_BPF_H

@@ -72,7 +72,8 @@ static __always_inline void gp_unix_init(struct gp_unix_side *s, const struct so
 }
 
 /* A place for a connection, both sides empty; 0: there is none. */
-static __always_inline __u32 gp_unix_claim(const struct sock *sk, const struct gp_unix_name *name,
+static __always_inline __u32 gp_unix_claim(const struct sock *accepted,
+					   const struct gp_unix_name *name,
 					   const struct gp_unix_path *path)
 {
 	struct gp_unix_side *server, *client;
@@ -85,8 +86,8 @@ static __always_inline __u32 gp_unix_claim(const struct sock *sk, const struct g
 	client = gp_unix_at(place + GP_UNIX_CLIENT);
 	if (!server || !client)
 		return 0;
-	gp_unix_init(server, sk, GP_ROLE_SERVER, name);
-	gp_unix_init(client, sk, GP_ROLE_CLIENT, name);
+	gp_unix_init(server, accepted, GP_ROLE_SERVER, name);
+	gp_unix_init(client, accepted, GP_ROLE_CLIENT, name);
 	if (!gp_with_client)
 		client->conn.flags = GP_CONN_IGNORED;
 	if (path->endpoint && gp_endpoint_info(path->endpoint)) /* as the one before */
@@ -110,6 +111,7 @@ static __noinline __u32 gp_unix_begin(struct sock *sk, struct unix_sock *us, str
 {
 	struct gp_unix_side *server, *client;
 	struct gp_unix_id *mine, *theirs;
+	const struct sock *accepted;
 	struct gp_unix_name name = {};
 	struct gp_unix_path *path;
 	__u32 place, known, side;
@@ -118,8 +120,9 @@ static __noinline __u32 gp_unix_begin(struct sock *sk, struct unix_sock *us, str
 	which = gp_unix_server(us->addr, others->addr);
 	if (!which)
 		return 0;
+	accepted = which == 1 ? sk : other;
 	path = gp_unix_path(which == 1 ? us->addr : others->addr,
-			    sk->__sk_common.skc_net.net->ns.inum, &name);
+			    accepted->__sk_common.skc_net.net->ns.inum, &name);
 	mine = bpf_sk_storage_get(&unix_ids, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	theirs = bpf_sk_storage_get(&unix_ids, other, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!mine || !theirs) {
@@ -128,7 +131,7 @@ static __noinline __u32 gp_unix_begin(struct sock *sk, struct unix_sock *us, str
 	}
 	if (mine->place || mine->refused)
 		return mine->place;
-	place = path ? gp_unix_claim(sk, &name, path) : 0;
+	place = path ? gp_unix_claim(accepted, &name, path) : 0;
 	server = gp_unix_at(place);
 	client = gp_unix_at(place + GP_UNIX_CLIENT);
 	if (!place || !server || !client) { /* counted once */

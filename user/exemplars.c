@@ -37,12 +37,17 @@ static struct timespec time_of_day(uint64_t monotonic_ns)
 	return (struct timespec){ns / NS_PER_S, ns % NS_PER_S};
 }
 
-static void write_peer(const struct gp_exemplar *x, char *text, size_t size)
+/* Who was at the other end; NULL: not known, as it is of a unix socket's client. */
+static const char *peer_of(struct gp_slots *slots, const struct gp_endpoint_key *key,
+			   const struct gp_exemplar *x, char *text, size_t size)
 {
 	char address[INET6_ADDRSTRLEN];
 
+	if (key->transport == GP_TRANSPORT_UNIX)
+		return key->role == GP_ROLE_CLIENT ? gp_called_address(slots, key, text) : NULL;
 	inet_ntop(x->peer_is_v6 ? AF_INET6 : AF_INET, x->peer, address, sizeof(address));
 	snprintf(text, size, x->peer_is_v6 ? "[%s]:%u" : "%s:%u", address, x->peer_port);
+	return text;
 }
 
 static int take_one(void *context, void *data, size_t size)
@@ -51,7 +56,7 @@ static int take_one(void *context, void *data, size_t size)
 	const struct gp_exemplar *from = data;
 	const struct gp_endpoint_info *info = gp_called_info(x->slots, from->endpoint);
 	const struct gp_endpoint_info *call = gp_called_info(x->slots, from->downstream);
-	char peer[INET6_ADDRSTRLEN + 16], address[GP_ADDRESS_SIZE], status[GP_STATUS_LEN];
+	char peer[GP_ADDRESS_SIZE], address[GP_ADDRESS_SIZE], status[GP_STATUS_LEN];
 	struct gp_event event = {};
 
 	const struct gp_listing *service =
@@ -63,7 +68,6 @@ static int take_one(void *context, void *data, size_t size)
 	}
 	if (!service->wanted)
 		return 0;
-	write_peer(from, peer, sizeof(peer));
 	event.endpoint = from->endpoint;
 	event.reason = from->reason;
 	event.time = time_of_day(from->start_ns);
@@ -81,7 +85,7 @@ static int take_one(void *context, void *data, size_t size)
 	memcpy(event.stages_ns, from->stages_ns, sizeof(event.stages_ns));
 	event.pid = from->pid;
 	event.tid = from->tid;
-	event.peer = info->key.transport == GP_TRANSPORT_UNIX ? NULL : peer;
+	event.peer = peer_of(x->slots, &info->key, from, peer, sizeof(peer));
 	if (call) {
 		event.downstream.service = gp_called_service(x->slots, x->directory, &call->key);
 		event.downstream.address = gp_called_address(x->slots, &call->key, address);

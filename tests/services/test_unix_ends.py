@@ -194,7 +194,7 @@ class UnixEnds(Case):
             os.unlink(self.path)
 
     def test_slow_ones(self):
-        """They are told one by one: without a port, or an address of the peer's."""
+        """They are told one by one, without a port: clients by the path that they called."""
         events = os.path.join(self.directory, "events.json")
         with self.server(self.path):
             self.observer = self.goldpan("--slow", f"{SLOW_S * 0.9}", "--events", events)
@@ -204,12 +204,12 @@ class UnixEnds(Case):
         self.observer.finish()
         with open(events, encoding="utf-8") as file:
             told = [x for x in map(json.loads, file) if x["pid"] == os.getpid()]
-        for role in ("server", "client"):
+        for role, peer in (("server", None), ("client", self.path)):
             slow = [x for x in told if x["role"] == role and x["duration_s"] < 2 * SLOW_S]
             self.assertEqual(len(slow), 5, told)
             for x in slow:
                 self.assertEqual((x["transport"], x["port"], x["peer"], x["reason"]),
-                                 ("unix", None, None, "slow"))
+                                 ("unix", None, peer, "slow"))
 
 
 if __name__ == "__main__":
