@@ -58,11 +58,13 @@ class UnixEnds(Case):
             listener.listen(64)
             accepting = threading.Thread(target=accept)
             accepting.start()
-            yield listener.getsockname()
-            listener.shutdown(socket.SHUT_RDWR)
-            accepting.join()
-            for thread in threads:
-                thread.join()
+            try:
+                yield listener.getsockname()
+            finally:
+                listener.shutdown(socket.SHUT_RDWR)
+                accepting.join()
+                for thread in threads:
+                    thread.join()
 
     @staticmethod
     @contextlib.contextmanager
