@@ -35,6 +35,8 @@ static __always_inline void gp_conn_end_exchange(struct gp_conn *c, struct sock 
 	case GP_PHASE_STREAM:
 		return;
 	case GP_PHASE_ANSWERED:
+		if (c->flags & GP_CONN_IGNORED)
+			return;
 		if (last_ns) {
 			gp_exchange_take(&e, c, last_ns);
 			gp_exchange_end(sk, c, turn, GP_PHASE_IDLE, &e, false);
@@ -85,6 +87,8 @@ static long gp_waiting_lost(__u32 i, struct gp_waiting *w)
 	e.operation = q->operation;
 	e.start_ns = q->start_ns;
 	gp_frame_unpush(f);
+	if (w->c->flags & GP_CONN_IGNORED)
+		return 0;
 	gp_exchange_abort(&e);
 	if (w->c->role == GP_ROLE_CLIENT) {
 		e.caller = gp_caller(w->c);

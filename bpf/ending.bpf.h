@@ -211,11 +211,14 @@ static __always_inline void gp_exchange_lost(struct sock *sk, struct gp_conn *c,
 		e.caller = gp_caller(c);
 		if (c->caller)
 			gp_work_reply(c, now);
-		gp_edge_count(c, &e, true);
 	} else if (c->reader) {
 		gp_work_forget(c->id, c->reader);
 	}
 	c->turn = gp_turn_next(c->turn, GP_PHASE_IDLE);
+	if (c->flags & GP_CONN_IGNORED)
+		return; /* that it was not asked for showed when it was open */
+	if (c->role == GP_ROLE_CLIENT)
+		gp_edge_count(c, &e, true);
 	gp_exchange_abort(&e);
 	if (gp_tell_failed)
 		gp_exemplar(sk, c, &e, GP_REASON_ABORTED);
