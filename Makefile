@@ -6,7 +6,7 @@ DESTDIR ?=
 B := build
 CLANG ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
-PKGS := libbpf popt smartcols yajl
+PKGS := libbpf popt smartcols yajl libcap-ng libseccomp
 TEST_PKGS := cmocka jansson
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
@@ -35,11 +35,12 @@ GO := $(shell command -v go)
 SERVERS += $(if $(GO),$(patsubst tests/servers/%.go,$(B)/tests/servers/%, \
 	$(wildcard tests/servers/*.go)))
 # What unit tests may use: everything that needs neither the kernel's maps nor privileges.
-PURE := arena cgroup_figures cgroup_name cgroup_stats config culprit drain events export_json export_table \
-	format hierarchy hist host_stats identity json_endpoint json_event json_operation json_record \
-	json_writer kernel_text log names only option output protocol protocol_dns protocol_http \
-	protocol_postgresql protocol_redis room sink snapshot snapshot_copy snapshot_operation \
-	table_operation table_row table_text table_where text time_text
+PURE := arena cgroup_figures cgroup_name cgroup_stats config culprit drain events export_json \
+	export_table format hierarchy hist host_stats identity json_endpoint json_event json_operation \
+	json_record json_writer keeper kernel_text log names only option origin output place privileges \
+	protocol protocol_dns protocol_http protocol_postgresql protocol_redis room sink snapshot \
+	snapshot_copy snapshot_operation syscalls table_operation table_row table_text table_where text \
+	time_text
 PURE_OBJS := $(foreach m,$(PURE),$(if $(wildcard user/$(m).c),$(B)/asan/$(m).o))
 
 all: $(B)/goldpan $(B)/floor $(B)/load $(SERVERS)

@@ -23,6 +23,26 @@ static __always_inline __u32 gp_skb_seq(struct sk_buff *skb)
 	return ((struct tcp_skb_cb *)skb->cb)->seq;
 }
 
+/* Before 633488947ef66 ("kernfs: Use RCU to access kernfs_node::parent.") and since then. */
+struct kernfs_node___old {
+	struct kernfs_node *parent;
+} __attribute__((preserve_access_index));
+
+struct kernfs_node___rcu {
+	struct kernfs_node *__parent;
+} __attribute__((preserve_access_index));
+
+/* The directory that a kernfs node is in; NULL for the root. */
+static __always_inline const struct kernfs_node *gp_kernfs_parent(const struct kernfs_node *node)
+{
+	const struct kernfs_node___old *old = (const void *)node;
+	const struct kernfs_node___rcu *rcu = (const void *)node;
+
+	if (bpf_core_field_exists(old->parent))
+		return BPF_CORE_READ(old, parent);
+	return BPF_CORE_READ(rcu, __parent);
+}
+
 /* What an iov_iter's type says: one buffer of the user, or several. */
 static __always_inline __u8 gp_iter_ubuf(void)
 {

@@ -164,8 +164,6 @@ static __noinline struct gp_conn *begin(struct __sk_buff *skb, struct bpf_sock *
 	c->port = role == GP_ROLE_CLIENT ? d->port : sk->src_port;
 	if (!gp_port_wanted(c->port) || (role == GP_ROLE_CLIENT && !gp_with_client))
 		c->flags |= GP_CONN_IGNORED;
-	else if (role == GP_ROLE_SERVER && c->reader)
-		adopt(c);
 	c->look &= ~GP_LOOK_TENTATIVE;
 	return c;
 }
@@ -193,7 +191,7 @@ static __always_inline void moving(struct __sk_buff *skb, bool inward)
 	struct gp_datagram d = {};
 	struct gp_dns dns = {};
 	struct gp_thread *t = NULL;
-	bool sane = false;
+	bool sane = false, begins;
 	struct bpf_sock *sk;
 	struct gp_conn *c;
 	__u32 endpoint;
@@ -210,11 +208,14 @@ static __always_inline void moving(struct __sk_buff *skb, bool inward)
 	if (!c || !(c->look & GP_LOOK_OFF))
 		sane = d.port && look_at(skb, d.offset, d.len, &dns);
 	/* Who receives first serves, but for an answer to what was asked before goldpan came. */
-	if (!c || (c->look & GP_LOOK_TENTATIVE))
+	begins = !c || (c->look & GP_LOOK_TENTATIVE);
+	if (begins)
 		c = begin(skb, sk, &d,
 			  inward == (sane && dns.is_response) ? GP_ROLE_CLIENT : GP_ROLE_SERVER);
 	if (!c || (c->flags & GP_CONN_IGNORED))
 		return;
+	if (begins && c->role == GP_ROLE_SERVER && c->reader)
+		adopt(c); /* not from within, where the stack is deep */
 	if (!inward)
 		t = own(c, &d);
 	endpoint = c->endpoint;

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "endpoint.bpf.h"
+
+#include "origin.bpf.h"
 #include "payer.bpf.h"
 
 #define OTHER_SERVICE GP_REF(GP_SLOT_OTHER_SERVICE, 1)
 
 /* Takes a free slot for `key`, which `payer` was charged for. GP_SLOT_NONE if there is none. */
-static __always_inline __u32 service_new(struct gp_service_key *key, __u32 payer, __u32 pid)
+static __always_inline __u32 service_new(struct gp_service_key *key, __u32 payer,
+					 const struct gp_task_id *id)
 {
 	__u32 slot = 0, ref, *known;
 	struct gp_service_info *info;
@@ -17,7 +20,8 @@ static __always_inline __u32 service_new(struct gp_service_key *key, __u32 payer
 		return GP_SLOT_NONE;
 	ref = info->ref;
 	info->key = *key;
-	info->pid = pid;
+	info->pid = id->tgid;
+	gp_origin_take(slot, id->is_kernel ? 0 : id->leader_at);
 	info->payer = payer;
 	if (bpf_map_update_elem(&service_keys, key, &ref, BPF_NOEXIST)) {
 		bpf_map_push_elem(&service_slots, &slot, 0);
@@ -29,13 +33,13 @@ static __always_inline __u32 service_new(struct gp_service_key *key, __u32 payer
 	return ref;
 }
 
-__u32 gp_service_get(struct gp_service_key *key, __u64 group, __u32 pid)
+__u32 gp_service_get(struct gp_service_key *key, __u64 group, struct gp_task_id *id)
 {
 	struct gp_service_key rest = {.cgroup = group};
 	__u32 payer = 0, ref, *known;
 	bool may = true;
 
-	if (!key)
+	if (!key || !id)
 		return OTHER_SERVICE;
 	known = bpf_map_lookup_elem(&service_keys, key);
 	if (known)
@@ -45,7 +49,7 @@ __u32 gp_service_get(struct gp_service_key *key, __u64 group, __u32 pid)
 		may = payer;
 	}
 	if (may) {
-		ref = service_new(key, payer, pid);
+		ref = service_new(key, payer, id);
 		return ref == GP_SLOT_NONE ? OTHER_SERVICE : ref;
 	}
 	if (!group)
@@ -53,7 +57,7 @@ __u32 gp_service_get(struct gp_service_key *key, __u64 group, __u32 pid)
 	known = bpf_map_lookup_elem(&service_keys, &rest);
 	if (known)
 		return *known;
-	ref = service_new(&rest, 0, pid);
+	ref = service_new(&rest, 0, id);
 	return ref == GP_SLOT_NONE ? OTHER_SERVICE : ref;
 }
 

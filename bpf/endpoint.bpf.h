@@ -4,13 +4,14 @@
 #define GP_ENDPOINT_BPF_H
 
 #include "maps.bpf.h"
+#include "task.bpf.h"
 
 /*
- * The slot of a service, given out if need be. `group` is that of the system's slices it is in, or
+ * The slot of the service that task `id` is of, given out if need be. `group` is that of the system's slices it is in, or
  * 0. `other` if there is none left, or its user has his share; of a group that has, the one of all
  * its other programs.
  */
-__u32 gp_service_get(struct gp_service_key *key, __u64 group, __u32 pid);
+__u32 gp_service_get(struct gp_service_key *key, __u64 group, struct gp_task_id *id);
 
 /* The endpoint of `key`; the service's `other`, or the one of all, if it cannot have one. */
 __u32 gp_endpoint_get(struct gp_endpoint_key *key);

@@ -209,14 +209,6 @@ struct cred {
 
 struct inode;
 
-struct file {
-	struct inode *f_inode;
-};
-
-struct mm_struct {
-	struct file *exe_file;
-};
-
 struct cgroup_subsys_state {
 	struct cgroup *cgroup;
 };
@@ -224,6 +216,39 @@ struct cgroup_subsys_state {
 struct css_set {
 	struct cgroup *dfl_cgrp;
 	struct cgroup_subsys_state *subsys[0];
+};
+
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	const struct qstr d_name;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+struct file {
+	struct inode *f_inode;
+	const struct path f_path;
+};
+
+struct mm_struct {
+	struct file *exe_file;
 };
 
 struct rq {

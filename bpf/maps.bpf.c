@@ -17,6 +17,7 @@ struct gp_endpoint_gauges_map endpoint_gauges SEC(".maps");
 struct gp_service_keys_map service_keys SEC(".maps");
 struct gp_service_infos_map service_infos SEC(".maps");
 struct gp_payers_map payers SEC(".maps");
+struct gp_origins_map origins SEC(".maps");
 struct gp_service_records_map services SEC(".maps");
 struct gp_cpus_map cpus SEC(".maps");
 struct gp_dropped_map dropped SEC(".maps");

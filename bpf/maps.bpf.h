@@ -97,6 +97,14 @@ struct gp_service_infos_map {
 	__type(value, struct gp_service_info);
 };
 
+struct gp_origins_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct gp_origin);
+};
+
 struct gp_service_records_map { /* slot * shards + shard */
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -250,6 +258,7 @@ extern struct gp_endpoint_gauges_map endpoint_gauges SEC(".maps");
 extern struct gp_service_keys_map service_keys SEC(".maps");
 extern struct gp_service_infos_map service_infos SEC(".maps");
 extern struct gp_payers_map payers SEC(".maps");
+extern struct gp_origins_map origins SEC(".maps");
 extern struct gp_service_records_map services SEC(".maps");
 extern struct gp_cpus_map cpus SEC(".maps");
 extern struct gp_dropped_map dropped SEC(".maps");

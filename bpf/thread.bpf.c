@@ -109,7 +109,7 @@ static __always_inline void resolve(struct gp_thread *t, struct gp_task_id *id, 
 		__builtin_memcpy(key.name, "kernel", 7);
 	else
 		group = find_key(&key, id, renamed);
-	ref = gp_service_get(&key, group, id->tgid);
+	ref = gp_service_get(&key, group, id);
 	/* It may just have been given up: then this thread's name is lost until it moves again. */
 	set_service(t, gp_service_info(ref) ? ref : GP_REF(GP_SLOT_OTHER_SERVICE, 1));
 }

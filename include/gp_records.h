@@ -184,6 +184,27 @@ struct gp_service_info {
 	struct gp_service_key key;
 } __attribute__((aligned(64)));
 
+/*
+ * A path, backwards: its components from the last one on, a NUL behind each. As paths are found:
+ * from a file or a group to the root.
+ */
+enum gp_path_state { GP_PATH_UNKNOWN, GP_PATH_WHOLE, GP_PATH_CUT /* components are missing */ };
+
+#define GP_PATH_SIZE 640
+
+struct gp_path {
+	__u32 state;
+	__u32 len;	 /* of all components, with their NULs; up to GP_PATH_SIZE */
+	__u64 at, mount; /* addresses: where the walk is */
+	char part[GP_PATH_SIZE];
+};
+
+/* One for each service slot, written before the slot is given out: where it comes from. */
+struct gp_origin {
+	struct gp_path group;	/* in the v2 hierarchy; not of kernel threads */
+	struct gp_path program; /* of the process that was seen first, as of its exec */
+};
+
 /* In the order of cache lines: what an exchange counts is on five of them. */
 struct gp_endpoint_record {
 	__u32 duration[GP_HIST_WORDS];

@@ -2,8 +2,8 @@
 #include "cgroup.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
+#include <fcntl.h>
 #include <mntent.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,11 +11,8 @@
 
 #include "own.h"
 
-#define FILEID_KERNFS 0xfe /* include/linux/exportfs.h: the handle is the node's 64-bit id */
-
 struct gp_cgroups {
 	int fd; /* the mount point */
-	char root[PATH_MAX];
 };
 
 static void end_mounts(FILE **mounts)
@@ -39,8 +36,7 @@ int gp_cgroups_new(struct gp_cgroups **out)
 		;
 	if (!m)
 		return -ENOENT;
-	snprintf(c->root, sizeof(c->root), "%s", m->mnt_dir);
-	c->fd = open(c->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	c->fd = open(m->mnt_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c->fd < 0)
 		return -errno;
 	*out = TAKE_PTR(c);
@@ -60,33 +56,6 @@ void gp_cgroups_free(struct gp_cgroups **cgroups)
 int gp_cgroups_root(const struct gp_cgroups *c)
 {
 	return c->fd;
-}
-
-int gp_cgroup_path(const struct gp_cgroups *c, uint64_t id, char *path, size_t size)
-{
-	union {
-		struct file_handle handle;
-		char room[sizeof(struct file_handle) + sizeof(uint64_t)];
-	} h = {.handle = {.handle_bytes = sizeof(uint64_t), .handle_type = FILEID_KERNFS}};
-	char link[64], full[PATH_MAX];
-	size_t prefix = strlen(c->root);
-	gp_auto(gp_close) int fd = -1;
-	ssize_t len;
-
-	memcpy(h.handle.f_handle, &id, sizeof(id));
-	fd = open_by_handle_at(c->fd, &h.handle, O_PATH | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ESTALE ? -ENOENT : -errno;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	len = readlink(link, full, sizeof(full) - 1);
-	if (len < 0)
-		return -errno;
-	full[len] = '\0';
-	if (strncmp(full, c->root, prefix))
-		return -ENOENT;
-	if ((size_t)snprintf(path, size, "%s", full[prefix] ? full + prefix : "/") >= size)
-		return -ENAMETOOLONG;
-	return 0;
 }
 
 size_t gp_cgroup_trusted(const struct gp_cgroups *c, const char *path, uint32_t *owner)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Control groups of the v2 hierarchy, by the id that the kernel side knows them by. */
+/* Where the control groups of the v2 hierarchy are. */
 #ifndef GP_CGROUP_H
 #define GP_CGROUP_H
 
@@ -14,12 +14,6 @@ void gp_cgroups_free(struct gp_cgroups **c);
 
 /* The directory of the hierarchy's root: a descriptor that stays with `c`. */
 int gp_cgroups_root(const struct gp_cgroups *c);
-
-/*
- * The path of control group `id` below the hierarchy's root: "/system.slice/nginx.service", "/" for
- * the root. 0; -ENOENT if it is gone; -errno. Needs CAP_DAC_READ_SEARCH.
- */
-int gp_cgroup_path(const struct gp_cgroups *c, uint64_t id, char *path, size_t size);
 
 /*
  * How much of a path was named by root: down to the first group that is somebody else's, whose

@@ -69,7 +69,7 @@ int gp_collector_new(struct gp_collector **out, const struct gp_loader *loader,
 	c->place = calloc(cfg->max_endpoints, sizeof(*c->place));
 	if (!c->running_ns || !c->owed_ns || !c->place)
 		return -ENOMEM;
-	err = gp_directory_new(&c->directory, cfg);
+	err = gp_directory_new(&c->directory, slots, cfg);
 	if (!err)
 		err = gp_cgroup_stats_new(&c->cgroups, "");
 	if (!err)

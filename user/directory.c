@@ -3,36 +3,35 @@
 
 #include <errno.h>
 #include <fnmatch.h>
-#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cgroup.h"
-#include "log.h"
+#include "origin.h"
 #include "own.h"
 
 struct gp_directory {
 	const struct gp_config *cfg;
-	struct gp_cgroups *cgroups; /* NULL: this host has no v2 hierarchy */
+	struct gp_slots *slots;
+	struct gp_cgroups *cgroups; /* NULL: there are none */
 	struct gp_listing *listing; /* one for each service slot */
 };
 
-int gp_directory_new(struct gp_directory **out, const struct gp_config *cfg)
+int gp_directory_new(struct gp_directory **out, struct gp_slots *slots, const struct gp_config *cfg)
 {
 	gp_auto(gp_directory_free) struct gp_directory *d = calloc(1, sizeof(*d));
 	int err;
 
 	if (!d)
 		return -ENOMEM;
+	d->slots = slots;
 	d->cfg = cfg;
 	d->listing = calloc(cfg->max_services, sizeof(*d->listing));
 	if (!d->listing)
 		return -ENOMEM;
 	err = gp_cgroups_new(&d->cgroups);
-	if (err == -ENOMEM)
+	if (err && err != -ENOENT)
 		return err;
-	if (err)
-		gp_warning("no cgroup v2 hierarchy is mounted (%s): services are named by program",
-			   strerror(-err));
 	*out = TAKE_PTR(d);
 	return 0;
 }
@@ -47,8 +46,8 @@ void gp_directory_free(struct gp_directory **directory)
 		gp_identity_free(&d->listing[i].identity);
 		free(d->listing[i].cgroup);
 	}
-	gp_cgroups_free(&d->cgroups);
 	free(d->listing);
+	gp_cgroups_free(&d->cgroups);
 	free(d);
 }
 
@@ -104,25 +103,40 @@ static int take_name(struct gp_directory *d, const struct gp_listing *owner)
 	return 0;
 }
 
+/* Whether the path of the control group is known. */
+static bool take_cgroup(const struct gp_origin *origin, char *path, size_t size)
+{
+	int err = gp_origin_path(&origin->group, path, size);
+
+	/* So deep that its upper end is missing, only somebody unprivileged would make one: his. */
+	if (err == -ENAMETOOLONG)
+		snprintf(path, size, "/user.slice/");
+	return !err || err == -ENAMETOOLONG;
+}
+
 const struct gp_listing *gp_directory_get(struct gp_directory *d, uint32_t slot,
 					  const struct gp_service_info *info)
 {
 	struct gp_listing *l = &d->listing[slot];
-	char path[PATH_MAX], name[GP_NAME_LEN + 1];
+	char path[GP_PATH_SIZE + 1], exe[GP_PATH_SIZE + 1], name[GP_NAME_LEN + 1];
 	struct gp_claim claim = {
 		.program = name,
 		.user = info->key.user,
-		.pid = info->pid,
 	};
+	const struct gp_origin *origin;
 	struct gp_identity *identity;
 
-	/* A retired slot keeps the name it had: its control group may be gone. */
+	/* A retired slot keeps the name it had: its origin may be another's by now. */
 	if (l->identity && (l->ref == info->ref || info->state == GP_SLOT_DEAD))
 		return l;
+	origin = gp_slots_origin(d->slots, slot);
+	if (!origin)
+		return NULL;
 	memcpy(name, info->key.name, GP_NAME_LEN);
 	name[GP_NAME_LEN] = '\0';
-	if (d->cgroups && info->key.cgroup &&
-	    !gp_cgroup_path(d->cgroups, info->key.cgroup, path, sizeof(path))) {
+	if (!gp_origin_path(&origin->program, exe, sizeof(exe)))
+		claim.exe = exe;
+	if (d->cgroups && info->key.cgroup && take_cgroup(origin, path, sizeof(path))) {
 		claim.cgroup = path;
 		claim.trusted = gp_cgroup_trusted(d->cgroups, path, &claim.owner);
 	}

@@ -9,6 +9,7 @@
 #include "config.h"
 #include "gp_records.h"
 #include "identity.h"
+#include "slots.h"
 
 struct gp_directory;
 
@@ -17,11 +18,12 @@ struct gp_listing {
 	bool wanted;   /* by --service and --exclude */
 	uint32_t user; /* as in gp_service_key */
 	struct gp_identity *identity;
-	char *cgroup; /* its path in v2 (cgroup.h); NULL: not known */
+	char *cgroup; /* its path in the v2 hierarchy; NULL: not known */
 };
 
-/* 0, or -ENOMEM. `cfg` is borrowed. */
-int gp_directory_new(struct gp_directory **out, const struct gp_config *cfg);
+/* 0, or -ENOMEM. `slots` and `cfg` are borrowed. */
+int gp_directory_new(struct gp_directory **out, struct gp_slots *slots,
+		     const struct gp_config *cfg);
 void gp_directory_free(struct gp_directory **d);
 
 /*

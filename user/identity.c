@@ -2,7 +2,7 @@
 #include "identity.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -117,18 +117,6 @@ static int name_program(struct gp_identity *id, const struct gp_claim *claim)
 	return id->service ? 0 : -ENOMEM;
 }
 
-static char *executable(uint32_t pid)
-{
-	char link[64], path[PATH_MAX];
-	ssize_t len;
-
-	if (!pid)
-		return NULL;
-	snprintf(link, sizeof(link), "/proc/%u/exe", pid);
-	len = readlink(link, path, sizeof(path) - 1);
-	return len > 0 ? strndup(path, len) : NULL;
-}
-
 int gp_identity_new(struct gp_identity **out, const struct gp_claim *claim)
 {
 	gp_auto(gp_identity_free) struct gp_identity *id = calloc(1, sizeof(*id));
@@ -144,7 +132,9 @@ int gp_identity_new(struct gp_identity **out, const struct gp_claim *claim)
 		err = name_program(id, claim);
 	if (err)
 		return err;
-	id->exe = executable(claim->pid);
+	id->exe = claim->exe ? strdup(claim->exe) : NULL;
+	if (claim->exe && !id->exe)
+		return -ENOMEM;
 	*out = TAKE_PTR(id);
 	return 0;
 }

@@ -19,7 +19,7 @@ struct gp_claim {
 	size_t trusted;	     /* so much of the path, whole names, was named by root */
 	uint32_t owner;	     /* of the group at its end, if that is not root; else 0 */
 	bool taken;	     /* another user's program, whose name it is, has the same */
-	uint32_t pid; /* a process of it, whose executable is looked up if it runs; 0: none */
+	const char *exe;     /* the path of its program; NULL: not known */
 };
 
 /* All owned; NULL where not known or not applicable, but for `service`. */

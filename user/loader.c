@@ -73,6 +73,7 @@ static int resize(struct gp_loader *l, const struct gp_config *cfg)
 		{b->maps.operations, cfg->max_operations * l->shards},
 		{b->maps.service_keys, cfg->max_services},
 		{b->maps.service_infos, cfg->max_services},
+		{b->maps.origins, cfg->max_services},
 		{b->maps.services, cfg->max_services * l->shards},
 		{b->maps.cpus, (uint32_t)libbpf_num_possible_cpus()},
 		{b->maps.dropped, GP_SHARDS_MAX},

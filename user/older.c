@@ -26,6 +26,7 @@ struct namespaces {
 	ino_t *inode;
 	char **path;
 	size_t n;
+	bool some_hidden; /* processes that this one may not look at (CAP_SYS_PTRACE) */
 };
 
 static void namespaces_free(struct namespaces *found)
@@ -37,16 +38,17 @@ static void namespaces_free(struct namespaces *found)
 	*found = (struct namespaces){};
 }
 
-/* Adds the namespace that `path` leads to, if it is a new one. What is gone meanwhile is no error.
- */
+/* Adds the namespace that `path` leads to, if it is a new one. What is gone is no error. */
 static int add_namespace(struct namespaces *found, const char *path)
 {
 	struct stat st;
 	ino_t *inodes;
 	char **paths;
 
-	if (stat(path, &st))
+	if (stat(path, &st)) {
+		found->some_hidden |= errno == EACCES;
 		return 0;
+	}
 	for (size_t i = 0; i < found->n; i++)
 		if (found->inode[i] == st.st_ino)
 			return 0;

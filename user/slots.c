@@ -22,6 +22,7 @@ static int map_arrays(struct gp_slots *s)
 		{&s->endpoint_gauges, s->bpf->maps.endpoint_gauges, s->max_endpoints},
 		{&s->endpoints, s->bpf->maps.endpoints, GROUP * s->shards},
 		{&s->service_infos, s->bpf->maps.service_infos, s->max_services},
+		{&s->origins, s->bpf->maps.origins, GROUP},
 		{&s->services, s->bpf->maps.services, GROUP * s->shards},
 		{&s->payers, s->bpf->maps.payers, GP_PAYERS},
 	};
@@ -138,6 +139,7 @@ void gp_slots_free(struct gp_slots **slots)
 	gp_mapped_free(&s->endpoints);
 	gp_mapped_free(&s->endpoint_gauges);
 	gp_mapped_free(&s->service_infos);
+	gp_mapped_free(&s->origins);
 	gp_mapped_free(&s->services);
 	gp_mapped_free(&s->payers);
 	free(s);
@@ -151,6 +153,11 @@ struct gp_endpoint_info *gp_slots_endpoint(struct gp_slots *s, uint32_t slot)
 struct gp_service_info *gp_slots_service(struct gp_slots *s, uint32_t slot)
 {
 	return gp_mapped_at(s->service_infos, slot);
+}
+
+const struct gp_origin *gp_slots_origin(struct gp_slots *s, uint32_t slot)
+{
+	return gp_mapped_at(s->origins, slot);
 }
 
 struct gp_endpoint_gauges *gp_slots_gauges(struct gp_slots *s, uint32_t slot)

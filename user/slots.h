@@ -21,7 +21,7 @@ struct gp_slots {
 	uint32_t max_endpoints, max_services;
 	uint32_t first_client; /* endpoint slots from here on are for clients */
 	struct gp_mapped *endpoint_infos, *endpoints, *endpoint_gauges;
-	struct gp_mapped *service_infos, *services, *payers;
+	struct gp_mapped *service_infos, *services, *payers, *origins;
 };
 
 /* The first endpoint slot that is for clients: they have a quarter. */
@@ -37,6 +37,7 @@ void gp_slots_free(struct gp_slots **s);
 
 struct gp_endpoint_info *gp_slots_endpoint(struct gp_slots *s, uint32_t slot);
 struct gp_service_info *gp_slots_service(struct gp_slots *s, uint32_t slot);
+const struct gp_origin *gp_slots_origin(struct gp_slots *s, uint32_t slot);
 struct gp_endpoint_gauges *gp_slots_gauges(struct gp_slots *s, uint32_t slot);
 struct gp_endpoint_record *gp_slots_endpoint_record(struct gp_slots *s, uint32_t slot,
 						    unsigned int shard);
