@@ -36,7 +36,9 @@ struct gp_config {
 	bool protocols_auto; /* DNS only if somebody serves it: watching it costs every packet */
 	uint64_t slow_ns;    /* exchanges that took longer are exemplars; 0: none for that */
 	char *events;	     /* where exemplars go; NULL: nowhere, there are none */
-	int verbosity;	     /* -1 quiet, 0, 1 verbose */
+	char *user;	     /* who to become once everything is loaded; NULL: see privileges.h */
+	bool keep_privileges;
+	int verbosity; /* -1 quiet, 0, 1 verbose */
 	uint32_t max_endpoints, max_services, max_operations, max_threads;
 };
 

@@ -44,7 +44,7 @@ static int settle(struct gp_events *e, int rc)
 	return rc;
 }
 
-int gp_events_new(struct gp_events **out, const struct gp_config *cfg)
+int gp_events_new(struct gp_events **out, const struct gp_config *cfg, struct gp_keeper *keeper)
 {
 	gp_auto(gp_events_free) struct gp_events *e = NULL;
 	int rc;
@@ -58,7 +58,9 @@ int gp_events_new(struct gp_events **out, const struct gp_config *cfg)
 		return -ENOMEM;
 	gp_sink_init(&e->sink, cfg->events);
 	e->sink.mode = 0600; /* who talks to whom is not for everybody */
-	rc = settle(e, gp_sink_open(&e->sink));
+	rc = gp_sink_keep(&e->sink, keeper);
+	if (!rc)
+		rc = settle(e, gp_sink_open(&e->sink));
 	if (rc)
 		return rc;
 	*out = TAKE_PTR(e);

@@ -18,6 +18,7 @@
 #define GP_EVENTS_H
 
 #include "config.h"
+#include "keeper.h"
 #include "snapshot.h"
 
 #define GP_EVENTS_PER_S 100
@@ -55,9 +56,10 @@ struct gp_events;
 
 /*
  * Opens the file of the configuration, as outputs are opened but with mode 0600. 0, and *out is
- * NULL if none is asked for; -ENOMEM; or another -errno after saying why. `cfg` must outlive them.
+ * NULL if none is asked for; -ENOMEM; or another -errno after saying why. `keeper`, which is
+ * started later, opens it again (NULL: nobody else does). Both must outlive them.
  */
-int gp_events_new(struct gp_events **out, const struct gp_config *cfg);
+int gp_events_new(struct gp_events **out, const struct gp_config *cfg, struct gp_keeper *keeper);
 void gp_events_free(struct gp_events **e);
 
 /* What each line says of this goldpan; to be called before the first gp_events_add. Borrowed. */

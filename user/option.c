@@ -153,17 +153,18 @@ static int parse_group(const struct gp_option *o, const char *arg, struct gp_con
 	return gp_only_find_group(arg, &cfg->only_group) ? -EINVAL : 0;
 }
 
-static int parse_path(const struct gp_option *o, const char *arg, struct gp_config *cfg)
+/* A text that is not empty. */
+static int parse_text(const struct gp_option *o, const char *arg, struct gp_config *cfg)
 {
-	char **path = field(o, cfg), *copy;
+	char **text = field(o, cfg), *copy;
 
 	if (!*arg)
 		return -EINVAL;
 	copy = strdup(arg);
 	if (!copy)
 		return -ENOMEM;
-	free(*path); /* of the same option, given before */
-	*path = copy;
+	free(*text); /* of the same option, given before */
+	*text = copy;
 	return 0;
 }
 
@@ -259,8 +260,13 @@ const struct gp_option gp_options[] = {
 	 FIELD(slow_ns), .low = 1},
 	{0, "events", "PATH", NULL,
 	 "write exchanges that fail, or are slower than --slow, to this file, a bounded number",
-	 "a path that is not empty, as in /var/log/goldpan.events", .parse = parse_path,
+	 "a path that is not empty, as in /var/log/goldpan.events", .parse = parse_text,
 	 FIELD(events)},
+	{0, "user", "NAME", NULL,
+	 "who to become once everything is loaded: goldpan if there is such a user, else nobody",
+	 "the name of a user", .parse = parse_text, FIELD(user)},
+	{0, "keep-privileges", NULL, NULL, "stay root", .parse = parse_switch,
+	 FIELD(keep_privileges)},
 	{'q', "quiet", NULL, NULL, "say less on standard error", .parse = parse_value,
 	 FIELD(verbosity), .value = -1},
 	{'v', "verbose", NULL, NULL, "say more on standard error", .parse = parse_value,

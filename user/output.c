@@ -238,7 +238,7 @@ static int open_first(struct gp_outputs *o, size_t i)
 	return 0;
 }
 
-int gp_outputs_new(struct gp_outputs **out, const struct gp_config *cfg)
+int gp_outputs_new(struct gp_outputs **out, const struct gp_config *cfg, struct gp_keeper *keeper)
 {
 	gp_auto(gp_outputs_free) struct gp_outputs *o =
 		calloc(1, sizeof(*o) + cfg->outputs * sizeof(o->output[0]));
@@ -251,7 +251,7 @@ int gp_outputs_new(struct gp_outputs **out, const struct gp_config *cfg)
 		gp_sink_init(&o->output[o->count].sink, cfg->output[o->count].path);
 	}
 	for (size_t i = 0; !rc && i < o->count; i++)
-		rc = open_first(o, i);
+		rc = gp_sink_keep(&o->output[i].sink, keeper) ?: open_first(o, i);
 	if (rc)
 		return rc;
 	*out = TAKE_PTR(o);

@@ -9,6 +9,7 @@
 #define GP_OUTPUT_H
 
 #include "config.h"
+#include "keeper.h"
 #include "snapshot.h"
 
 struct gp_outputs;
@@ -19,9 +20,10 @@ int gp_format_find(const char *name, size_t len, enum gp_format *out);
 /*
  * Opens every output of the configuration, as contract.md says under "Files" (no symbolic links,
  * regular files, FIFOs or character devices only, mode 0644). 0; -ENOMEM; or another -errno after
- * saying which output and why. `cfg` must outlive them.
+ * saying which output and why. `keeper`, which is started later, opens them again (NULL: nobody
+ * else does). Both must outlive them.
  */
-int gp_outputs_new(struct gp_outputs **out, const struct gp_config *cfg);
+int gp_outputs_new(struct gp_outputs **out, const struct gp_config *cfg, struct gp_keeper *keeper);
 void gp_outputs_free(struct gp_outputs **o);
 
 /*

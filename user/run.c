@@ -13,16 +13,21 @@
 #include "collector.h"
 #include "events.h"
 #include "exemplars.h"
+#include "keeper.h"
 #include "log.h"
 #include "meta.h"
 #include "older.h"
 #include "output.h"
 #include "own.h"
+#include "privileges.h"
+#include "syscalls.h"
 
 #define EXEMPLARS_MS 500
 
 struct session {
 	const struct gp_config *cfg;
+	struct gp_user user; /* to become, if this is root now */
+	struct gp_keeper *keeper;
 	struct gp_outputs *outputs;
 	struct gp_loader *loader;
 	struct gp_slots *slots;
@@ -44,6 +49,7 @@ static void session_free(struct session *s)
 	gp_loader_free(&s->loader);
 	gp_events_free(&s->events);
 	gp_outputs_free(&s->outputs);
+	gp_keeper_free(&s->keeper);
 	gp_close(&s->signals);
 	gp_close(&s->timer);
 }
@@ -99,6 +105,50 @@ static int observe(struct session *s)
 	gp_events_begin(s->events, gp_meta(s->meta));
 	return gp_exemplars_new(&s->exemplars, s->slots, gp_collector_directory(s->collector),
 				s->cfg, s->events);
+}
+
+/* Whether there is something to give up that the outputs may need. */
+static bool needs_keeper(const struct session *s)
+{
+	return gp_privileges_root() && !s->cfg->keep_privileges;
+}
+
+/* Opens what is written to; last, before it holds anything else, what may open it again. */
+static int open_outputs(struct session *s)
+{
+	int err = gp_keeper_new(&s->keeper) ?: gp_outputs_new(&s->outputs, s->cfg, s->keeper);
+
+	if (!err)
+		err = gp_events_new(&s->events, s->cfg, s->keeper);
+	if (err || !needs_keeper(s))
+		return err;
+	err = gp_keeper_start(s->keeper);
+	if (err)
+		gp_error("the process that opens files once goldpan is no longer root cannot be "
+			 "started (%s)",
+			 strerror(-err));
+	return err;
+}
+
+/* From here on it reads, and writes what is open. */
+static int drop_privileges(const struct session *s)
+{
+	bool becomes = gp_privileges_root() || s->cfg->user, kept = needs_keeper(s);
+	int err;
+
+	if (s->cfg->keep_privileges)
+		return 0;
+	err = gp_privileges_drop(becomes ? &s->user : NULL);
+	if (err)
+		gp_error("privileges cannot be given up for those of user %u (%s): give goldpan "
+			 "CAP_SETUID, CAP_SETGID and CAP_SETPCAP, or --keep-privileges",
+			 s->user.uid, strerror(-err));
+	if (err)
+		return err;
+	err = gp_syscalls_observer(!kept);
+	if (err)
+		gp_warning("this kernel does not limit system calls (seccomp: %s)", strerror(-err));
+	return 0;
 }
 
 static void export(struct session *s, bool final)
@@ -176,7 +226,8 @@ static void loop(struct session *s)
 {
 	for (;;) {
 		struct pollfd ready[] = {{.fd = s->signals, .events = POLLIN},
-					 {.fd = s->timer, .events = POLLIN}};
+					 {.fd = s->timer, .events = POLLIN},
+					 {.fd = gp_keeper_watch(s->keeper), .events = POLLIN}};
 		uint64_t expirations;
 		bool now = false;
 
@@ -184,6 +235,8 @@ static void loop(struct session *s)
 			break;
 		if (s->end_ns && gp_now_ns() >= s->end_ns)
 			break;
+		if (ready[2].revents)
+			gp_keeper_lost(s->keeper);
 		if (ready[0].revents && handle_signal(s, &now))
 			break;
 		if (ready[1].revents && read(s->timer, &expirations, sizeof(expirations)) > 0)
@@ -211,9 +264,13 @@ enum gp_exit gp_run(const struct gp_config *cfg)
 {
 	gp_auto(session_free) struct session s = {.cfg = cfg, .signals = -1, .timer = -1};
 
-	if (take_signals(&s) || gp_outputs_new(&s.outputs, cfg) || gp_events_new(&s.events, cfg))
+	if (gp_user_find(cfg->user, &s.user)) {
+		gp_error("option --user: there is no user '%s'", cfg->user ?: "nobody");
+		return GP_EXIT_USAGE;
+	}
+	if (take_signals(&s) || open_outputs(&s))
 		return GP_EXIT_OUTPUT;
-	if (observe(&s))
+	if (observe(&s) || drop_privileges(&s))
 		return GP_EXIT_UNABLE;
 	if (gp_outputs_begin(s.outputs, gp_meta(s.meta)) == -EPIPE)
 		return GP_EXIT_DONE;

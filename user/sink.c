@@ -32,84 +32,18 @@ void gp_sink_close(struct gp_sink *s)
 	drop_rest(s);
 }
 
-/* Remembers what errno cannot say, and returns it. */
-static int refuse(struct gp_sink *s, const char *why, int error)
+int gp_sink_keep(struct gp_sink *s, struct gp_keeper *keeper)
 {
-	s->why = why;
-	return error;
-}
-
-/* 0 if files of this kind are written to. */
-static int check_kind(struct gp_sink *s, mode_t mode)
-{
-	if (S_ISREG(mode) || S_ISFIFO(mode) || S_ISCHR(mode))
-		return 0;
-	if (S_ISLNK(mode))
-		return refuse(s, "it is a symbolic link; name the file itself", -ELOOP);
-	if (S_ISDIR(mode))
-		return refuse(s, "it is a directory; name a file in it", -EISDIR);
-	return refuse(s, "it is neither a regular file nor a FIFO nor a character device",
-		      -ENOTSUP);
-}
-
-/* The directory of the path, where nobody else can exchange the file. */
-static int open_directory(struct gp_sink *s, size_t len, int *out)
-{
-	gp_auto(gp_free) char *name = len ? strndup(s->path, len) : strdup(".");
-	gp_auto(gp_close) int fd = -1;
-	struct stat st;
-
-	if (!name)
-		return -ENOMEM;
-	fd = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st))
-		return -errno;
-	if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX))
-		return refuse(s,
-			      "everybody may write in its directory, which has no sticky bit; "
-			      "choose another one or run chmod o-w on it",
-			      -EPERM);
-	*out = TAKE_FD(fd);
-	return 0;
-}
-
-static int open_file(struct gp_sink *s, int directory, const char *name, int *out)
-{
-	gp_auto(gp_close) int fd = -1;
-	struct stat st = {};
-	int rc;
-
-	/* Looked at first for the sake of the message, and not to open devices to no purpose. */
-	if (!fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW)) {
-		rc = check_kind(s, st.st_mode);
-		if (rc)
-			return rc;
-	}
-	fd = openat(directory, name,
-		    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
-		    s->mode);
-	if (fd < 0 && errno == ENXIO && S_ISFIFO(st.st_mode))
-		return refuse(s, "nobody reads this FIFO; start its reader first", -ENXIO);
-	if (fd < 0 || fstat(fd, &st))
-		return -errno;
-	rc = check_kind(s, st.st_mode);
-	if (rc)
-		return rc;
-	*out = TAKE_FD(fd);
-	return 0;
+	s->keeper = s->path ? keeper : NULL;
+	return s->keeper ? gp_keeper_add(keeper, s->path, s->mode, &s->number) : 0;
 }
 
 static int open_path(struct gp_sink *s, int *out)
 {
-	const char *slash = strrchr(s->path, '/');
-	const char *name = slash ? slash + 1 : s->path;
-	gp_auto(gp_close) int directory = -1;
-	int rc;
+	const struct gp_place place = {s->path, s->mode};
 
-	if (!*name)
-		return check_kind(s, S_IFDIR);
-	rc = open_directory(s, slash == s->path ? 1 : name - s->path, &directory);
-	return rc ?: open_file(s, directory, name, out);
+	return s->keeper ? gp_keeper_append(s->keeper, s->number, out, &s->why)
+			 : gp_place_append(&place, out, &s->why);
 }
 
 static int open_standard(int *out)
@@ -129,7 +63,7 @@ int gp_sink_open(struct gp_sink *s)
 	struct stat st;
 	int fd = -1, rc;
 
-	s->why = NULL;
+	s->why = GP_REFUSAL_NONE;
 	rc = s->path ? open_path(s, &fd) : open_standard(&fd);
 	if (!rc && fstat(fd, &st))
 		rc = -errno;
@@ -241,7 +175,7 @@ int gp_sink_flush(struct gp_sink *s)
 const char *gp_sink_reason(const struct gp_sink *s, int error)
 {
 	if (s->why)
-		return s->why;
+		return gp_refusal_text(s->why);
 	switch (error) {
 	case -EAGAIN:
 		return "its reader does not read";

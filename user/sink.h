@@ -13,21 +13,28 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "keeper.h"
+
 struct gp_sink {
-	const char *path; /* NULL: standard output. Not owned */
-	int fd;		  /* -1: not open */
-	mode_t mode;	  /* of a file that it makes: 0644 unless set to another before */
+	const char *path;	  /* NULL: standard output. Not owned */
+	int fd;			  /* -1: not open */
+	mode_t mode;		  /* of a file that it makes: 0644 unless set to another before */
+	struct gp_keeper *keeper; /* who opens it; NULL: the sink itself */
+	size_t number;		  /* of it there */
 	bool is_regular;
 	bool is_stalled; /* kept us waiting in vain: not waited for again until it is read */
 	dev_t device;
 	ino_t inode;
 	char *rest; /* begun and not finished; NULL: nothing */
 	size_t rest_len, rest_at;
-	const char *why; /* what gp_sink_open knows beyond its errno, or NULL */
+	enum gp_refusal why; /* what gp_sink_open knows beyond its errno */
 };
 
 /* Not open yet. `path` must live as long as the sink. */
 void gp_sink_init(struct gp_sink *s, const char *path);
+
+/* From now on `keeper`, not started yet, opens it; NULL: nobody else. 0, or -ENOMEM. */
+int gp_sink_keep(struct gp_sink *s, struct gp_keeper *keeper);
 
 /*
  * Opens it, or opens it again, by the rules of contract.md, "Files". 0, or -errno (the text is

@@ -354,10 +354,11 @@ class DnsTest(ProtocolCase):
         self.assertEqual(self.observer.finish().endpoints(transport="udp"), [])
 
     def test_without_the_privilege(self):
-        """With CAP_BPF and CAP_PERFMON alone: no programs at control groups, but the rest."""
+        """With CAP_BPF and CAP_PERFMON alone, and what it takes to become somebody else: no programs
+        at control groups, but the rest."""
         port = free_ports()
         observer = self.goldpan(prefix=("setpriv", "--bounding-set",
-                                        "-all,+bpf,+perfmon,+dac_read_search,+sys_ptrace"))
+                                        "-all,+bpf,+perfmon,+setuid,+setgid,+setpcap"))
         with socket.create_server(("127.0.0.1", port)) as listener, \
                 socket.create_connection(("127.0.0.1", port)) as client, \
                 listener.accept()[0] as server:

@@ -54,7 +54,7 @@ static struct gp_events *open_events(const struct gp_config *cfg)
 {
 	struct gp_events *e = NULL;
 
-	assert_int_equal(gp_events_new(&e, cfg), 0);
+	assert_int_equal(gp_events_new(&e, cfg, NULL), 0);
 	assert_non_null(e);
 	gp_events_begin(e, &sample_meta);
 	gp_events_flush(e, 1 * SECOND);
@@ -93,7 +93,7 @@ static void test_none(void **state)
 	const char *argv[] = {"goldpan"};
 
 	assert_int_equal(gp_config_parse(&cfg, 1, argv), 0);
-	assert_int_equal(gp_events_new(&e, cfg), 0);
+	assert_int_equal(gp_events_new(&e, cfg, NULL), 0);
 	assert_null(e);
 	gp_events_begin(e, &sample_meta);
 	add(e, 80, 1, 1);
@@ -268,7 +268,7 @@ static void test_refused(void **state)
 		int rc;
 
 		capture_begin(&c, STDERR_FILENO);
-		rc = gp_events_new(&e, cfg);
+		rc = gp_events_new(&e, cfg, NULL);
 		capture_end(&c);
 		assert_int_equal(rc, refused[i].error);
 		assert_null(e);

@@ -66,7 +66,7 @@ static struct gp_outputs *open_outputs(const struct gp_config *cfg)
 {
 	struct gp_outputs *o = NULL;
 
-	assert_int_equal(gp_outputs_new(&o, cfg), 0);
+	assert_int_equal(gp_outputs_new(&o, cfg, NULL), 0);
 	assert_int_equal(gp_outputs_begin(o, &sample_meta), 0);
 	assert_true(gp_outputs_healthy(o));
 	return o;
@@ -115,7 +115,7 @@ static void test_refused(void **state)
 		int rc;
 
 		capture_begin(&c, STDERR_FILENO);
-		rc = gp_outputs_new(&o, cfg);
+		rc = gp_outputs_new(&o, cfg, NULL);
 		capture_end(&c);
 		assert_int_equal(rc, refused[i].error);
 		assert_null(o);
@@ -400,7 +400,7 @@ static void test_dev_full(void **state)
 	gp_auto(gp_outputs_free) struct gp_outputs *o = NULL;
 	struct capture c;
 
-	assert_int_equal(gp_outputs_new(&o, cfg), 0);
+	assert_int_equal(gp_outputs_new(&o, cfg, NULL), 0);
 	capture_begin(&c, STDERR_FILENO);
 	assert_int_equal(gp_outputs_begin(o, &sample_meta), -ENOSPC);
 	assert_int_equal(export_second(o, 1, 1), -ENOSPC);
