@@ -46,7 +46,8 @@ static int add_namespace(struct namespaces *found, const char *path)
 	char **paths;
 
 	if (stat(path, &st)) {
-		found->some_hidden |= errno == EACCES;
+		/* What root may not look at is not of this system, but what that runs on. */
+		found->some_hidden |= errno == EACCES && geteuid();
 		return 0;
 	}
 	for (size_t i = 0; i < found->n; i++)
