@@ -111,7 +111,10 @@ static int walk(const struct bpf_link *link)
 	return n < 0 ? -errno : 0;
 }
 
-/* The iterator shows the sockets of the reader's namespace: so a child goes there and reads. */
+/*
+ * The iterator shows the sockets of the reader's namespace: so a child goes there and reads. The
+ * first one is its own, where it is already, and needs no privilege to go.
+ */
 static int walk_namespaces(const struct namespaces *found, const struct bpf_link *link,
 			   struct goldpan_bpf__bss *bss)
 {
@@ -132,7 +135,7 @@ static int walk_namespaces(const struct namespaces *found, const struct bpf_link
 		if (fd < 0 && (errno == ENOENT || errno == ESRCH))
 			continue; /* gone since it was found */
 		memset((void *)bss->gp_listening, 0, sizeof(bss->gp_listening));
-		if (fd < 0 || setns(fd, CLONE_NEWNET) || walk(link))
+		if (fd < 0 || (i && setns(fd, CLONE_NEWNET)) || walk(link))
 			err = 1;
 	}
 	_exit(err);

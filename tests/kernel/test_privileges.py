@@ -14,15 +14,14 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from goldpan_test import loads, process  # noqa: E402
 from goldpan_test.cgroups import Unit  # noqa: E402
-from goldpan_test.harness import GOLDPAN, free_ports, wait_until  # noqa: E402
+from goldpan_test.harness import GOLDPAN, ROOT, free_ports, wait_until  # noqa: E402
 from goldpan_test.jsonlines import Recording  # noqa: E402
 from goldpan_test.known import PROGRAMS, KnownCase, export_now  # noqa: E402
 from goldpan_test.servers import Nginx, wait_closed  # noqa: E402
 
 REQUESTS = 20_000
 STRANGER = 4711  # a user that is neither root nor whoever goldpan becomes
-# What scripts/goldpan.service gives.
-AMBIENT = "+bpf,+perfmon,+net_admin"
+UNIT = os.path.join(ROOT, "scripts", "goldpan.service")
 
 
 def becomes():
@@ -33,6 +32,13 @@ def becomes():
         except KeyError:
             pass
     raise unittest.SkipTest("there is no user nobody")
+
+
+def setting(name):
+    """Of the unit, whose syntax is simple enough for this."""
+    with open(UNIT, encoding="ascii") as file:
+        value, = [line.partition("=")[2].strip() for line in file if line.startswith(f"{name}=")]
+    return value
 
 
 def as_user(uid, *more):
@@ -175,7 +181,10 @@ class SameFigures(PrivilegesCase):
             self.assertIsNotNone(host["pressure_s"]["cpu_some"])
 
     def test_never_root(self):
-        """As goldpan.service runs it: a user with three capabilities, which are dropped as well."""
+        """As goldpan.service runs it: a user with its capabilities, which are dropped as well."""
+        given = ",".join("+" + name.removeprefix("CAP_").lower()
+                         for name in setting("AmbientCapabilities").split())
+        self.assertEqual(setting("CapabilityBoundingSet"), setting("AmbientCapabilities"))
         directory = os.path.join(self.directory, "state")
         os.mkdir(directory)
         program = os.path.join(directory, "goldpan")
@@ -183,27 +192,48 @@ class SameFigures(PrivilegesCase):
         for path in (directory, program):
             os.chown(path, STRANGER, STRANGER)
         output = os.path.join(directory, "out.json")
-        prefix = as_user(STRANGER, f"--inh-caps=-all,{AMBIENT}", f"--ambient-caps=-all,{AMBIENT}",
-                         f"--bounding-set=-all,{AMBIENT}", "--no-new-privs")
+        prefix = as_user(STRANGER, f"--inh-caps=-all,{given}", f"--ambient-caps=-all,{given}",
+                         f"--bounding-set=-all,{given}", "--no-new-privs")
         port = free_ports()
-        goldpan = self.start([*prefix, program, "-i", "1s", "-o", f"json:{output}"], name="goldpan")
+        older = self.slow()
+        caller = self.caller(older, "-I")
+        goldpan = self.start([*prefix, program, "-i", "1s", "--protocols", "all",
+                              "-o", f"json:{output}"], name="goldpan")
         goldpan.wait_for("observing")
         wait_until(lambda: not process.capabilities(goldpan.pid)["CapPrm"], 5, "the drop")
         self.assertEqual(process.users(goldpan.pid), [STRANGER] * 4)
         self.assertEqual(process.capabilities(goldpan.pid)["CapAmb"], 0)
         self.assertEqual(process.children(goldpan.pid), [], "no keeper is needed")
         self.assert_sealed(goldpan.pid)
+        self.assertEqual(goldpan.stderr().count("warning"), 1, "other namespaces alone")
+        caller.ask(5)
         self.keep(Nginx(self.directory, [port]))
         client = loads.ab(port, REQUESTS, 16, True)
         wait_closed(port)
+        caller.popen.stdin.close()
+        caller.popen.wait(5)
         os.rename(output, output + ".1")
         goldpan.popen.send_signal(signal.SIGHUP)
         wait_until(lambda: os.path.exists(output), 5, "the output opened again")
         self.assertEqual(goldpan.stop(), 0, goldpan.stderr())
         parts = [Recording(path, is_running=False) for path in (output + ".1", output)]
-        self.assertEqual(sum(e.requests for part in parts
-                             for e in part.endpoints(role="server", port=port)),
-                         client["requests"])
+        for server, count in ((port, client["requests"]), (older.port, 5)):
+            self.assertEqual(sum(e.requests for part in parts
+                                 for e in part.endpoints(role="server", port=server)), count)
+
+    def test_unit(self):
+        """What systemd itself says of the unit: nothing."""
+        analyze = shutil.which("systemd-analyze")
+        if not analyze:
+            self.skipTest("there is no systemd-analyze")
+        with open(UNIT, encoding="ascii") as file:
+            text = file.read()
+        copy = os.path.join(self.directory, "goldpan.service")
+        with open(copy, "w", encoding="ascii") as file:
+            file.write(text.replace("/usr/local/bin/goldpan", GOLDPAN))
+        done = subprocess.run([analyze, "verify", "--man=no", copy], capture_output=True, text=True,
+                              timeout=60, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 class Origins(PrivilegesCase):
