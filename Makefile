@@ -115,6 +115,9 @@ check: all unit
 
 install: $(B)/goldpan
 	install -D -m 0755 $(B)/goldpan $(DESTDIR)$(PREFIX)/bin/goldpan
+	sed 's|/usr/local|$(PREFIX)|' scripts/goldpan.service >$(B)/goldpan.service
+	install -D -m 0644 $(B)/goldpan.service \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/goldpan.service
 
 clean:
 	rm -rf $(B)
