@@ -285,6 +285,8 @@ static int collect_endpoint(struct gp_collector *c, struct gp_snapshot *s, uint3
 			gp_slots_ignore_endpoint(c->slots, slot, true);
 		return 0;
 	}
+	if (info->flags & GP_INFO_IGNORED)
+		gp_slots_ignore_endpoint(c->slots, slot, false);
 	like.names = names_of(l->identity);
 	describe(c, &info->key, recognised(c, info), &like, address);
 	if (like.protocol != info->key.protocol && has_exchanges(c, slot)) {
@@ -401,6 +403,7 @@ static int collect_service(struct gp_collector *c, struct gp_snapshot *s, uint32
 			gp_slots_service(c->slots, slot)->flags |= GP_INFO_IGNORED;
 		return 0;
 	}
+	gp_slots_service(c->slots, slot)->flags = 0;
 	to = service_named(s, l->identity);
 	if (!to)
 		return -ENOMEM;

@@ -8,8 +8,14 @@
 #include "log.h"
 #include "option.h"
 #include "own.h"
+#include "place.h"
+#include "settings.h"
 
 #define SEE_HELP "'goldpan --help' lists what there is"
+
+struct gp_given {
+	struct gp_settings line, file;
+};
 
 /* The commands of the finished program: who types one is told that it is not there yet. */
 static const struct command {
@@ -38,6 +44,13 @@ void gp_config_free(struct gp_config **pointer)
 	free(cfg->exclude);
 	free(cfg->port);
 	free(cfg->events);
+	free(cfg->user);
+	free(cfg->config);
+	if (cfg->given) {
+		gp_settings_free(&cfg->given->line);
+		gp_settings_free(&cfg->given->file);
+	}
+	free(cfg->given);
 	free(cfg);
 }
 
@@ -112,17 +125,15 @@ static int report(int error, const char *given)
 	}
 }
 
-/* Applies what was given, then the presets of what was not. 0, -EINVAL said, or -ENOMEM. */
-static int apply_all(struct gp_config *cfg, poptContext con)
+/* What was given on the command line. 0, -EINVAL said, or -ENOMEM. */
+static int read_line(struct gp_settings *line, poptContext con)
 {
-	gp_auto(gp_free) bool *given = calloc(gp_option_count, sizeof(*given));
-	int rc = given ? 0 : -ENOMEM, val;
+	int rc = 0, val;
 
 	while (!rc && (val = poptGetNextOpt(con)) > 0) {
 		gp_auto(gp_free) char *arg = poptGetOptArg(con);
 
-		given[val - 1] = true;
-		rc = gp_option_apply(&gp_options[val - 1], arg, cfg);
+		rc = gp_settings_add(line, &gp_options[val - 1], arg, 0);
 	}
 	if (!rc && val < -1)
 		return report(val, poptBadOption(con, POPT_BADOPTION_NOALIAS));
@@ -132,10 +143,40 @@ static int apply_all(struct gp_config *cfg, poptContext con)
 			 poptPeekArg(con));
 		return -EINVAL;
 	}
-	for (size_t i = 0; !rc && i < gp_option_count; i++)
-		if (!given[i] && gp_options[i].preset)
-			rc = gp_option_apply(&gp_options[i], gp_options[i].preset, cfg);
 	return rc;
+}
+
+static struct gp_config *config_new(void)
+{
+	gp_auto(gp_config_free) struct gp_config *cfg = calloc(1, sizeof(*cfg));
+
+	if (!cfg)
+		return NULL;
+	cfg->given = calloc(1, sizeof(*cfg->given));
+	return cfg->given ? TAKE_PTR(cfg) : NULL;
+}
+
+/* Where an option's value comes from: the command line before the file; NULL: its preset. */
+static const struct gp_settings *source(const struct gp_given *given, const struct gp_option *o)
+{
+	if (gp_settings_have(&given->line, o))
+		return &given->line;
+	return gp_settings_have(&given->file, o) ? &given->file : NULL;
+}
+
+/* What was given, and the presets of what was not. What is given over must be right all the same.
+ */
+static int apply_all(struct gp_config *cfg, const char *path)
+{
+	gp_auto(gp_config_free) struct gp_config *spare = config_new();
+	int rc = spare ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !rc && i < gp_option_count; i++)
+		if (gp_options[i].preset && !source(cfg->given, &gp_options[i]))
+			rc = gp_option_apply(&gp_options[i], gp_options[i].preset, cfg);
+	if (!rc)
+		rc = gp_settings_apply(&cfg->given->file, &cfg->given->line, path, cfg, spare);
+	return rc ?: gp_settings_apply(&cfg->given->line, NULL, NULL, cfg, NULL);
 }
 
 /* 0, or -EINVAL after saying which place two outputs would share. */
@@ -176,9 +217,50 @@ static int check_events(const struct gp_config *cfg)
 	return 0;
 }
 
+/* The file that the command line names. 0, -ENOMEM, or another -errno, said. */
+static int read_file(struct gp_config *cfg, const char *path)
+{
+	const struct gp_place place = {.path = path};
+	enum gp_refusal why;
+	int fd, rc = gp_place_read(&place, &fd, &why);
+
+	if (!rc)
+		return gp_settings_read(&cfg->given->file, fd, path);
+	gp_error("option --config: %s: %s", path, strerror(-rc));
+	return rc;
+}
+
+/* The path of the file that the command line names; NULL: it names none. */
+static const char *path_of_file(const struct gp_config *cfg)
+{
+	const struct gp_option *o = gp_options;
+
+	while (strcmp(o->name, "config"))
+		o++;
+	return gp_settings_last(&cfg->given->line, o);
+}
+
+static int check(const struct gp_config *cfg)
+{
+	return check_outputs(cfg) ?: check_events(cfg);
+}
+
+/* Reads the command line and the file that it names, and then applies both. */
+static int parse(struct gp_config *cfg, poptContext con)
+{
+	int rc = read_line(&cfg->given->line, con);
+	const char *path = path_of_file(cfg);
+
+	if (!rc && path && *path)
+		rc = read_file(cfg, path);
+	if (!rc)
+		rc = apply_all(cfg, path);
+	return rc ?: check(cfg);
+}
+
 int gp_config_parse(struct gp_config **out, int argc, const char **argv)
 {
-	gp_auto(gp_config_free) struct gp_config *cfg = calloc(1, sizeof(*cfg));
+	gp_auto(gp_config_free) struct gp_config *cfg = config_new();
 	gp_auto(gp_free) struct poptOption *rows = popt_rows();
 	gp_auto(free_context) poptContext con = NULL;
 	const char *nothing[] = {"goldpan", NULL};
@@ -197,15 +279,83 @@ int gp_config_parse(struct gp_config **out, int argc, const char **argv)
 	con = poptGetContext(NULL, argc - has_command, argv + has_command, rows, 0);
 	if (!con)
 		return -ENOMEM;
-	rc = apply_all(cfg, con);
-	if (!rc)
-		rc = check_outputs(cfg);
-	if (!rc)
-		rc = check_events(cfg);
+	rc = parse(cfg, con);
 	if (rc)
-		return rc;
+		return rc == -ENOMEM ? rc : -EINVAL;
 	*out = TAKE_PTR(cfg);
 	return 0;
+}
+
+/* The same command line, with another file. 0, -ENOMEM, or another -errno, said. */
+static int parse_again(struct gp_config *fresh, const struct gp_config *cfg, int fd)
+{
+	const struct gp_settings *line = &cfg->given->line;
+	int rc = gp_settings_read(&fresh->given->file, fd, cfg->config);
+
+	for (size_t i = 0; !rc && i < line->count; i++)
+		rc = gp_settings_add(&fresh->given->line, line->setting[i].option,
+				     line->setting[i].argument, 0);
+	if (!rc)
+		rc = apply_all(fresh, cfg->config);
+	return rc ?: check(fresh);
+}
+
+static void say_what_stays(const struct gp_given *before, const struct gp_given *now)
+{
+	for (size_t i = 0; i < gp_option_count; i++) {
+		const struct gp_option *o = &gp_options[i];
+
+		if (o->is_live || gp_settings_have(&now->line, o) ||
+		    gp_settings_agree(&before->file, &now->file, o))
+			continue;
+		gp_warning("option --%s has changed in the configuration: that takes a restart",
+			   o->name);
+	}
+}
+
+#define SWAP(a, b)                                                                                 \
+	do {                                                                                       \
+		__typeof__(a) swapped_ = (a);                                                      \
+		(a) = (b);                                                                         \
+		(b) = swapped_;                                                                    \
+	} while (0)
+
+int gp_config_reload(struct gp_config *cfg, int fd)
+{
+	gp_auto(gp_config_free) struct gp_config *fresh = config_new();
+	int rc;
+
+	if (!fresh) {
+		close(fd);
+		return -ENOMEM;
+	}
+	rc = parse_again(fresh, cfg, fd);
+	if (rc)
+		return rc;
+	say_what_stays(cfg->given, fresh->given);
+	cfg->interval_ns = fresh->interval_ns;
+	cfg->slow_ns = fresh->slow_ns;
+	SWAP(cfg->service, fresh->service);
+	SWAP(cfg->services, fresh->services);
+	SWAP(cfg->exclude, fresh->exclude);
+	SWAP(cfg->excludes, fresh->excludes);
+	SWAP(cfg->given, fresh->given);
+	return 0;
+}
+
+void gp_config_print(const struct gp_config *cfg)
+{
+	for (size_t i = 0; i < gp_option_count; i++) {
+		const struct gp_option *o = &gp_options[i];
+		const struct gp_settings *from = source(cfg->given, o);
+
+		if (o->is_asked)
+			continue;
+		if (from)
+			gp_settings_print(from, o, stdout);
+		else if (o->preset)
+			printf("%s %s\n", o->name, o->preset);
+	}
 }
 
 /* What the help says of an option: what it does, what it accepts, what holds without it. */

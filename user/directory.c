@@ -98,9 +98,19 @@ static int take_name(struct gp_directory *d, const struct gp_listing *owner)
 		free(l->identity->service);
 		l->identity->service = theirs;
 		l->identity->is_program = false;
-		l->wanted = is_wanted(d->cfg, theirs);
+		l->wanted = !l->unasked && is_wanted(d->cfg, theirs);
 	}
 	return 0;
+}
+
+void gp_directory_decide(struct gp_directory *d)
+{
+	for (uint32_t i = 0; i < d->cfg->max_services; i++) {
+		struct gp_listing *l = &d->listing[i];
+
+		if (l->identity)
+			l->wanted = !l->unasked && is_wanted(d->cfg, l->identity->service);
+	}
 }
 
 /* Whether the path of the control group is known. */
@@ -149,6 +159,7 @@ const struct gp_listing *gp_directory_get(struct gp_directory *d, uint32_t slot,
 	l->cgroup = claim.cgroup ? strdup(path) : NULL; /* out of memory: not known */
 	l->ref = info->ref;
 	l->user = claim.user;
-	l->wanted = !(info->flags & GP_INFO_IGNORED) && is_wanted(d->cfg, identity->service);
+	l->unasked = info->flags & GP_INFO_IGNORED;
+	l->wanted = !l->unasked && is_wanted(d->cfg, identity->service);
 	return identity->is_program && take_name(d, l) ? NULL : l;
 }

@@ -15,7 +15,8 @@ struct gp_directory;
 
 struct gp_listing {
 	uint32_t ref;  /* the slot's generation that this is about; 0: nobody */
-	bool wanted;   /* by --service and --exclude */
+	bool unasked;  /* by --pid and --cgroup */
+	bool wanted;   /* else, by --service and --exclude */
 	uint32_t user; /* as in gp_service_key */
 	struct gp_identity *identity;
 	char *cgroup; /* its path in the v2 hierarchy; NULL: not known */
@@ -25,6 +26,9 @@ struct gp_listing {
 int gp_directory_new(struct gp_directory **out, struct gp_slots *slots,
 		     const struct gp_config *cfg);
 void gp_directory_free(struct gp_directory **d);
+
+/* Decides anew who is wanted: the configuration has changed. */
+void gp_directory_decide(struct gp_directory *d);
 
 /*
  * The listing of service slot `slot`, named now if it is new. A program's name belongs to the user

@@ -116,10 +116,15 @@ int gp_exemplars_new(struct gp_exemplars **out, struct gp_slots *slots,
 	x->ring = ring_buffer__new(bpf_map__fd(slots->bpf->maps.exemplars), take_one, x, NULL);
 	if (!x->ring)
 		return -errno;
-	slots->bpf->bss->gp_slow_ns = events ? cfg->slow_ns : 0;
+	gp_exemplars_slow(x, cfg->slow_ns);
 	slots->bpf->bss->gp_tell_failed = events != NULL;
 	*out = TAKE_PTR(x);
 	return 0;
+}
+
+void gp_exemplars_slow(struct gp_exemplars *x, uint64_t slow_ns)
+{
+	x->slots->bpf->bss->gp_slow_ns = x->events ? slow_ns : 0;
 }
 
 void gp_exemplars_free(struct gp_exemplars **exemplars)

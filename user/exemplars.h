@@ -17,6 +17,9 @@ int gp_exemplars_new(struct gp_exemplars **out, struct gp_slots *slots,
 		     struct gp_events *events);
 void gp_exemplars_free(struct gp_exemplars **x);
 
+/* From now on exchanges that take longer are sent; 0: none for that. */
+void gp_exemplars_slow(struct gp_exemplars *x, uint64_t slow_ns);
+
 /* Takes what the kernel has sent so far. */
 void gp_exemplars_take(struct gp_exemplars *x);
 

@@ -57,6 +57,9 @@ int main(int argc, const char **argv)
 	case GP_COMMAND_VERSION:
 		printf("goldpan %s\n", GP_VERSION);
 		return GP_EXIT_DONE;
+	case GP_COMMAND_PRINT:
+		gp_config_print(cfg);
+		return GP_EXIT_DONE;
 	default:
 		settle_protocols(cfg);
 		return gp_run(cfg);

@@ -17,6 +17,8 @@ struct gp_option {
 	size_t offset;	    /* of its field, where there is just one */
 	uint64_t low, high; /* bounds of its value */
 	int value;	    /* what a switch stores */
+	bool is_live;	    /* may change while goldpan runs */
+	bool is_asked;	    /* says what to do, not how: not in a file */
 };
 
 extern const struct gp_option gp_options[];

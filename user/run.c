@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "collector.h"
+#include "directory.h"
 #include "events.h"
 #include "exemplars.h"
 #include "keeper.h"
@@ -25,7 +26,8 @@
 #define EXEMPLARS_MS 500
 
 struct session {
-	const struct gp_config *cfg;
+	struct gp_config *cfg;
+	size_t config;	     /* number of its file, if it has one */
 	struct gp_user user; /* to become, if this is root now */
 	struct gp_keeper *keeper;
 	struct gp_outputs *outputs;
@@ -71,13 +73,15 @@ static int take_signals(struct session *s)
 	return s->signals < 0 ? -errno : 0;
 }
 
-static int start_timer(struct session *s)
+/* Exports every interval from now on. */
+static int set_timer(struct session *s)
 {
 	uint64_t ns = s->cfg->interval_ns;
 	struct itimerspec every = {.it_interval = {ns / GP_NS_PER_S, ns % GP_NS_PER_S}};
 
 	every.it_value = every.it_interval;
-	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (s->timer < 0)
+		s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (s->timer < 0 || timerfd_settime(s->timer, 0, &every, NULL))
 		return -errno;
 	return 0;
@@ -120,6 +124,8 @@ static int open_outputs(struct session *s)
 
 	if (!err)
 		err = gp_events_new(&s->events, s->cfg, s->keeper);
+	if (!err && s->cfg->config)
+		err = gp_keeper_add(s->keeper, s->cfg->config, 0, &s->config);
 	if (err || !needs_keeper(s))
 		return err;
 	err = gp_keeper_start(s->keeper);
@@ -168,6 +174,28 @@ static void export(struct session *s, bool final)
 	s->reader_gone = gp_outputs_export(s->outputs, snapshot) == -EPIPE;
 }
 
+/* Reads the file of the configuration again. If that fails, or it is wrong, nothing changes. */
+static void reload(struct session *s)
+{
+	uint64_t interval_ns = s->cfg->interval_ns;
+	enum gp_refusal why;
+	int fd = -1, err;
+
+	if (!s->cfg->config)
+		return;
+	err = gp_keeper_read(s->keeper, s->config, &fd, &why);
+	if (err)
+		gp_error("configuration %s: %s", s->cfg->config,
+			 gp_refusal_text(why) ?: strerror(-err));
+	if (err || gp_config_reload(s->cfg, fd))
+		return;
+	gp_directory_decide(gp_collector_directory(s->collector));
+	gp_exemplars_slow(s->exemplars, s->cfg->slow_ns);
+	if (s->cfg->interval_ns != interval_ns)
+		set_timer(s);
+	gp_info("configuration %s: read again", s->cfg->config);
+}
+
 /* Handles one signal. Whether it ends the run. */
 static bool handle_signal(struct session *s, bool *now)
 {
@@ -177,6 +205,7 @@ static bool handle_signal(struct session *s, bool *now)
 		return false;
 	switch (info.ssi_signo) {
 	case SIGHUP:
+		reload(s);
 		gp_outputs_reopen(s->outputs, gp_meta(s->meta));
 		gp_events_reopen(s->events);
 		return false;
@@ -260,7 +289,7 @@ static void loop(struct session *s)
 	export(s, true);
 }
 
-enum gp_exit gp_run(const struct gp_config *cfg)
+enum gp_exit gp_run(struct gp_config *cfg)
 {
 	gp_auto(session_free) struct session s = {.cfg = cfg, .signals = -1, .timer = -1};
 
@@ -276,7 +305,7 @@ enum gp_exit gp_run(const struct gp_config *cfg)
 		return GP_EXIT_DONE;
 	if (cfg->duration_ns)
 		s.end_ns = gp_now_ns() + cfg->duration_ns;
-	if (start_timer(&s))
+	if (set_timer(&s))
 		return GP_EXIT_UNABLE;
 	gp_info("observing");
 	loop(&s);

@@ -13,7 +13,10 @@ enum gp_exit {
 	GP_EXIT_UNABLE = 4,
 };
 
-/* Observes as configured until the duration is over or a signal comes. The exit status. */
-enum gp_exit gp_run(const struct gp_config *cfg);
+/*
+ * Observes as configured until the duration is over or a signal comes. The exit status. SIGHUP
+ * reads the file of the configuration again.
+ */
+enum gp_exit gp_run(struct gp_config *cfg);
 
 #endif
