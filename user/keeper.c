@@ -286,6 +286,8 @@ void gp_keeper_lost(struct gp_keeper *k)
 	if (k->socket < 0)
 		return;
 	gp_close(&k->socket);
+	if (waitpid(k->pid, NULL, WNOHANG) == k->pid)
+		k->pid = 0;
 	gp_error("the process of goldpan's own that may open its files is gone: what is open goes "
 		 "on, but no file can be opened again until goldpan is restarted");
 }

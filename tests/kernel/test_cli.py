@@ -106,8 +106,9 @@ class Answers(KnownCase):
         done = subprocess.run([GOLDPAN, "--help"], capture_output=True, text=True, timeout=10,
                               check=True)
         for option in ("interval", "duration", "output", "service", "exclude", "port", "no-sched",
-                       "no-client", "pid", "cgroup", "quiet", "verbose", "max-endpoints", "max-services",
-                       "max-operations", "max-threads", "version", "help"):
+                       "no-client", "pid", "cgroup", "quiet", "verbose", "max-endpoints",
+                       "max-services", "max-operations", "max-threads", "user", "keep-privileges",
+                       "config", "print-config", "version", "help"):
             self.assertIn(f"--{option}", done.stdout)
 
     def test_duration(self):

@@ -76,7 +76,8 @@ class PrivilegesCase(KnownCase):
 class Dropped(PrivilegesCase):
     def test_goldpan(self):
         user = becomes()
-        goldpan = self.goldpan("--events", f"{self.directory}/events")
+        goldpan = self.goldpan("--events", f"{self.directory}/events",
+                               prefix=("setpriv", "--groups=4,27", "--"))
         self.assertEqual(process.users(goldpan.pid), [user.pw_uid] * 4)
         self.assertEqual(process.status(goldpan.pid)["Gid"].split(), [str(user.pw_gid)] * 4)
         self.assertEqual(process.status(goldpan.pid)["Groups"], "")
