@@ -98,10 +98,15 @@ int gp_privileges_drop(const struct gp_user *user)
 
 int gp_privileges_keep_files(void)
 {
+	capng_type_t held = CAPNG_EFFECTIVE | CAPNG_PERMITTED;
+	bool has_it; /* in a container root may have less */
 	int err;
 
+	if (capng_get_caps_process())
+		return -EPERM;
+	has_it = capng_have_capability(CAPNG_PERMITTED, CAP_DAC_OVERRIDE);
 	capng_clear(CAPNG_SELECT_ALL);
-	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_DAC_OVERRIDE))
+	if (has_it && capng_update(CAPNG_ADD, held, CAP_DAC_OVERRIDE))
 		return -EPERM;
 	err = apply();
 	return err ?: seal();
