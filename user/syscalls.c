@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "syscalls.h"
 
+#include <asm/ioctls.h>
+#include <asm/termbits.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <seccomp.h>
 #include <stddef.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <termios.h>
 
 #include "own.h"
 
@@ -139,7 +139,8 @@ int gp_syscalls_observer(bool opens_outputs)
 {
 	gp_auto(release) scmp_filter_ctx filter = NULL;
 	uint64_t writing = O_ACCMODE | O_CREAT | O_TRUNC;
-	const unsigned long ioctls[] = {TCGETS, TIOCGWINSZ};
+	const unsigned long ioctls[] = {TCGETS, TCGETS2,
+					TIOCGWINSZ}; /* is it a terminal, how wide */
 	int err = begin(&filter, SCMP_ACT_ERRNO(ENOSYS));
 
 	if (!err)

@@ -246,6 +246,57 @@ class SameFigures(PrivilegesCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
+class Container(PrivilegesCase):
+    """With the host's processes and network, and files of its own: the program, its libraries and
+    no list of users."""
+
+    CAPABILITIES = ("bpf", "perfmon", "setuid", "setgid", "setpcap", "sys_chroot")
+
+    def image(self):
+        root = os.path.join(self.directory, "root")
+        libraries = subprocess.run(["ldd", GOLDPAN], capture_output=True, text=True, check=True)
+        files = [word for word in libraries.stdout.split() if word.startswith("/")]
+        for source, place in [(GOLDPAN, "/goldpan"), *((path, path) for path in files)]:
+            os.makedirs(root + os.path.dirname(place), exist_ok=True)
+            shutil.copy(source, root + place)
+        for name in ("proc", "sys", "dev", "out"):
+            os.mkdir(os.path.join(root, name))
+        return root
+
+    def run_inside(self, root, *options, without=()):
+        given = ",".join(f"+{name}" for name in self.CAPABILITIES if name not in without)
+        mounts = "; ".join(f"mount --rbind /{name} {root}/{name}" for name in ("proc", "sys", "dev"))
+        script = f"{mounts}; exec setpriv --bounding-set=-all,{given} chroot {root} /goldpan \"$@\""
+        return self.start(["unshare", "-m", "--propagation", "private", "sh", "-ec", script, "sh",
+                           *options], name="goldpan")
+
+    def test_observes(self):
+        root = self.image()
+        goldpan = self.run_inside(root, "-i", "60s", "-o", "json:/out/json")
+        goldpan.wait_for("observing")
+        wait_until(lambda: process.users(goldpan.pid)[0] == 65534, 5, "the drop")
+        self.assertEqual(process.capabilities(goldpan.pid), dict.fromkeys(process.SETS, 0))
+        path = self.program("outside")
+        server = self.start([path], stdin=subprocess.PIPE)
+        server.wait_for("ready", stream="stdout")
+        self.call(int(server.stdout().split()[1]), "-c", 3)
+        self.assertEqual(goldpan.stop(), 0, goldpan.stderr())
+        recording = Recording(os.path.join(root, "out", "json"), is_running=False)
+        name = os.path.basename(path)
+        self.assertEqual(recording.endpoint(role="server", service=name).requests, 3)
+        self.assertEqual(recording.of_type("service", service=name)[0]["exe"], path)
+
+    def test_cannot_drop(self):
+        """It does not go on as root behind the user's back."""
+        root = self.image()
+        goldpan = self.run_inside(root, "-d", "1", "-o", "json:/out/json", without=("setuid",))
+        self.assertEqual(goldpan.popen.wait(20), 4)
+        self.assertRegex(goldpan.stderr(), "error: .*CAP_SETUID.*--keep-privileges")
+        goldpan = self.run_inside(root, "-d", "100ms", "-o", "json:/out/json", "--keep-privileges",
+                                  without=("setuid",))
+        self.assertEqual(goldpan.popen.wait(20), 0, goldpan.stderr())
+
+
 class Origins(PrivilegesCase):
     """Names of what starts after the drop, though it belongs to others or is gone already."""
 

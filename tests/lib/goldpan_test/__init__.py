@@ -11,6 +11,7 @@ jsonlines   goldpan's JSON lines, checked and added up over a run
 capture     tcpdump on the loopback device, and what its packets say about bytes and times
 ways        the ways of using a server that every claim is tested on
 cgroups     a unit of the test's own, with a CPU limit, and what the kernel counts of it
+process     what a process may do, and who its children are
 memory      what goldpan costs the kernel: slabs, maps, its memory control group
 clients     what clients on plain sockets have in common, which keep an account of their own:
             http_client, redis_client, postgresql_client
