@@ -15,7 +15,7 @@ import termios
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from goldpan_test.harness import GOLDPAN, wait_until  # noqa: E402
+from goldpan_test.harness import GOLDPAN  # noqa: E402
 from goldpan_test.known import PROGRAMS, KnownCase, Slow  # noqa: E402
 
 # Of at most 15 bytes, as the kernel keeps them: what each becomes in every output.
@@ -92,6 +92,19 @@ class Names(KnownCase):
         exes = {r["service"]: r["exe"] for r in records}
         for name in NAMES:
             self.assertEqual(exes[clean(name)], f"{self.directory}/{clean(name)}")
+
+    def test_slash(self):
+        """A name that no file can have, of a process that was there before and chose it itself."""
+        code = ("import sys, time\nopen('/proc/self/comm', 'w').write('</script>')\n"
+                "print('ready', flush=True)\nwhile True: time.sleep(0.01)")
+        self.start([sys.executable, "-c", code]).wait_for("ready", stream="stdout")
+        goldpan = self.goldpan(interval="60s")
+        self.call(self.slow(), "-c", 2)
+        goldpan.finish()
+        with open(goldpan.json_path, "rb") as file:
+            text = self.assert_harmless(file.read())
+        names = [json.loads(line).get("service") for line in text.splitlines()]
+        self.assertIn("</script>", names)
 
     def test_table(self):
         """To a file: a row for each name, which stays within its row."""

@@ -13,7 +13,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from goldpan_test import loads, process  # noqa: E402
-from goldpan_test.cgroups import Unit  # noqa: E402
+from goldpan_test.cgroups import Unit, mounted  # noqa: E402
 from goldpan_test.harness import GOLDPAN, ROOT, free_ports, wait_until  # noqa: E402
 from goldpan_test.jsonlines import Recording  # noqa: E402
 from goldpan_test.known import PROGRAMS, KnownCase, export_now  # noqa: E402
@@ -327,6 +327,25 @@ class Origins(PrivilegesCase):
         record, = goldpan.finish().of_type("service", service=unit.name)
         self.assertEqual(record["unit"], f"{unit.name}.service")
         self.assertIn(record["exe"], [os.path.realpath(p) for p in ("/bin/sh", "/bin/true")])
+
+    def test_too_deep(self):
+        """A control group whose path is longer than what is kept of one: nobody knows whose its
+        upper end is, so it is no unit, though one of its components looks like one."""
+        v2 = mounted("cgroup2")
+        if not v2:
+            self.skipTest("there are no v2 control groups")
+        paths = [os.path.join(v2, f"gp-deep-{os.getpid()}")]
+        for _ in range(4):
+            paths.append(os.path.join(paths[-1], "d" * 200))
+        paths.append(os.path.join(paths[-1], "nginx.service"))
+        for path in paths:
+            os.mkdir(path)
+            self.addCleanup(os.rmdir, path)
+        goldpan = self.goldpan(interval="60s")
+        subprocess.run(["sh", "-c", f"echo $$ > {paths[-1]}/cgroup.procs; /bin/true"], check=True)
+        records = goldpan.finish().of_type("service")
+        self.assertIn("user@?/true", [r["service"] for r in records])
+        self.assertFalse([r for r in records if r["unit"] == "nginx.service"])
 
 
 if __name__ == "__main__":
