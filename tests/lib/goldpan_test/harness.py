@@ -17,10 +17,13 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "..")
 GOLDPAN = os.environ.get("GOLDPAN", os.path.join(ROOT, "build", "goldpan"))
 # Below the range that the kernel gives to clients, so that no client sits on a server's port.
 PORT_MIN, PORT_MAX = 10240, 32000
+# How many times longer than on a real machine things may take: under emulation, many times.
+PATIENCE = float(os.environ.get("GOLDPAN_TEST_PATIENCE", "1"))
 
 
 def wait_until(condition, timeout_s, what):
     """Polls until condition() is true and returns its value; TimeoutError naming `what`."""
+    timeout_s *= PATIENCE
     deadline = time.monotonic() + timeout_s
     while True:
         value = condition()
@@ -114,7 +117,7 @@ class Process:
         if self.popen.poll() is None:
             self.popen.send_signal(number)
         try:
-            return self.popen.wait(timeout_s)
+            return self.popen.wait(timeout_s * PATIENCE)
         except subprocess.TimeoutExpired:
             self.popen.kill()
             self.popen.wait()
