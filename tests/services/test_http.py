@@ -12,12 +12,12 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from goldpan_test import http_client, mixes  # noqa: E402
 from goldpan_test.clients import Account, Connection, batches, together  # noqa: E402
-from goldpan_test.harness import free_ports  # noqa: E402
+from goldpan_test.harness import free_ports, thinned  # noqa: E402
 from goldpan_test.http_client import Request, alone, continued, given_up, load  # noqa: E402
 from goldpan_test.protocols import ProtocolCase, operations  # noqa: E402
 from goldpan_test.mixes import MixedNginx  # noqa: E402
 
-REQUESTS = 12000
+REQUESTS = thinned(12000)
 WORKERS = 4
 DEPTH = 30
 

@@ -14,7 +14,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from goldpan_test import mixes, postgresql_client  # noqa: E402
 from goldpan_test.clients import Account, batches, together  # noqa: E402
-from goldpan_test.harness import free_ports  # noqa: E402
+from goldpan_test.harness import free_ports, thinned  # noqa: E402
 from goldpan_test.mixes import POSTGRESQL_FIRST as FIRST  # noqa: E402
 from goldpan_test.postgresql import PostgreSQL  # noqa: E402
 from goldpan_test.postgresql_client import (  # noqa: E402
@@ -22,7 +22,7 @@ from goldpan_test.postgresql_client import (  # noqa: E402
 from goldpan_test.protocols import ProtocolCase  # noqa: E402
 from goldpan_test.servers import wait_closed  # noqa: E402
 
-REQUESTS = 12000
+REQUESTS = thinned(12000)
 WORKERS = 4
 COPY_OUT = "COPY (SELECT i, repeat('c', 500) FROM generate_series(1, 8000) i) TO STDOUT"
 

@@ -10,12 +10,12 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from goldpan_test import loads, mixes, redis_client  # noqa: E402
 from goldpan_test.clients import Account, Connection, batches, together  # noqa: E402
-from goldpan_test.harness import free_ports  # noqa: E402
+from goldpan_test.harness import free_ports, thinned  # noqa: E402
 from goldpan_test.protocols import ProtocolCase, operations  # noqa: E402
 from goldpan_test.redis_client import Command, Subscriber, load  # noqa: E402
 from goldpan_test.servers import Redis  # noqa: E402
 
-REQUESTS = 16000
+REQUESTS = thinned(16000)
 WORKERS = 4
 DEPTH = 64  # as many operations as goldpan keeps apart
 HELLO3 = Command("HELLO", 3)

@@ -19,6 +19,12 @@ GOLDPAN = os.environ.get("GOLDPAN", os.path.join(ROOT, "build", "goldpan"))
 PORT_MIN, PORT_MAX = 10240, 32000
 # How many times longer than on a real machine things may take: under emulation, many times.
 PATIENCE = float(os.environ.get("GOLDPAN_TEST_PATIENCE", "1"))
+THINNED = int(os.environ.get("GOLDPAN_TEST_THINNED", "1"))
+
+
+def thinned(count):
+    """So many requests of a load; under emulation a part of them, still a multiple of 8."""
+    return max(count // THINNED // 8, 1) * 8
 
 
 def wait_until(condition, timeout_s, what):

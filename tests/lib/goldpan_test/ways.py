@@ -3,10 +3,10 @@
 
 from . import loads
 from .capture import Capture, Dropped
-from .harness import free_ports
+from .harness import free_ports, thinned
 from .servers import Nginx, Redis, wait_closed
 
-REQUESTS = 50000
+REQUESTS = thinned(50000)
 ATTEMPTS = 3
 
 
