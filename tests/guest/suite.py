@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs tests one by one and says of each `ok`, `not ok` or `skip`, its name and its seconds.
 
-    python3 tests/guest/suite.py [--within SECONDS] [--as NAME] FILE[:CLASS[.TEST]]...
+    python3 tests/guest/suite.py [--within SECONDS] [--without TEST]... [--as NAME]
+                                 FILE[:CLASS[.TEST]]...
 
 No test begins once so many seconds are over since the guest was started; those left are skipped.
-NAME goes before the tests' own names. What failed is told in full behind its line.
+Tests of the name TEST are none of it. NAME goes before the tests' own names. What failed is told
+behind its line.
 """
 
 import argparse
@@ -65,7 +67,10 @@ class Lines(unittest.TestResult):
         word = "not ok" if trouble else "skip" if reason else "ok"
         self._say(word, test, time.monotonic() - began, "\n".join(trouble) or reason or "")
         self.seen.add(test.id())
-        if self.within_s and uptime_s() > self.within_s:
+        self.look_at_clock()
+
+    def look_at_clock(self):
+        if self.within_s is not None and uptime_s() > self.within_s:
             self.stop()
 
     def leave_out(self, tests):
@@ -79,21 +84,10 @@ class Lines(unittest.TestResult):
         for line in text.splitlines():
             print(f"    {line}")
 
+
 def uptime_s():
     with open("/proc/uptime", encoding="ascii") as file:
         return float(file.read().split()[0])
-
-
-def tests_of(what):
-    """The suite named by FILE[:CLASS[.TEST]], whatever directory the file lies in."""
-    path, _, name = what.partition(":")
-    module_name = os.path.splitext(os.path.basename(path))[0]
-    if module_name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(module_name, path)
-        sys.modules[module_name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[module_name])
-    loader, module = unittest.defaultTestLoader, sys.modules[module_name]
-    return loader.loadTestsFromName(name, module) if name else loader.loadTestsFromModule(module)
 
 
 def each(suite):
@@ -102,16 +96,33 @@ def each(suite):
         yield from each(test) if isinstance(test, unittest.TestSuite) else (test,)
 
 
+def tests_of(what, without):
+    """The suite named by FILE[:CLASS[.TEST]], whatever directory the file lies in."""
+    path, _, name = what.partition(":")
+    module_name = os.path.splitext(os.path.basename(path))[0]
+    if module_name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(module_name, path)
+        sys.modules[module_name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[module_name])
+    loader, module = unittest.defaultTestLoader, sys.modules[module_name]
+    suite = (loader.loadTestsFromName(name, module) if name
+             else loader.loadTestsFromModule(module))
+    return unittest.TestSuite(test for test in each(suite)
+                              if test.id().rpartition(".")[2] not in without)
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--within", type=float, default=0)
+    parser.add_argument("--within", type=float)
+    parser.add_argument("--without", action="append", default=[])
     parser.add_argument("--as", dest="prefix", default="")
     parser.add_argument("tests", nargs="+")
     options = parser.parse_args()
     result = Lines(f"{options.prefix}: " if options.prefix else "", options.within)
     for what in options.tests:
-        suite = tests_of(what)
+        suite = tests_of(what, options.without)
         tests = list(each(suite))  # a suite forgets those that it has run
+        result.look_at_clock()
         if not result.shouldStop:
             suite.run(result)
         result.leave_out(tests)

@@ -36,7 +36,7 @@ Use = collections.namedtuple("Use", "server client operations turns")
 class Load(Case):
     def nginx(self, port):
         """Kept connections, then a connection for each request."""
-        kept, each = 3000, 400
+        kept, each = 2000, 300
         for count, keep_alive in ((kept, True), (each, False)):
             self.assertEqual(loads.ab(port, count, 8, keep_alive)["requests"], count)
         return Use("nginx", "ab", {("GET", "200"): kept + each}, (kept + each, 0))
@@ -50,7 +50,7 @@ class Load(Case):
     def postgresql(self, port):
         """pgbench's transactions, seven statements each. By turns each connection's request for
         TLS counts, too, which is turned down, and its farewell, which is not answered."""
-        clients, each = 4, 60
+        clients, each = 4, 40
         said = self.database.pgbench("-n", "-M", "simple", "-c", str(clients), "-t", str(each))
         done = int(re.search(r"actually processed: (\d+)", said).group(1))
         self.assertEqual(done, clients * each)
@@ -85,8 +85,8 @@ class Load(Case):
         self.database = self.keep(PostgreSQL(self.directory, base))
         self.database.pgbench("-i", "-q")
         goldpan = self.goldpan("-p", f"{ports[0]}-{ports[-1]}")
-        uses = {web: self.nginx(web), store: self.redis(store, 3000, 1),
-                pipelined: self.redis(pipelined, 16000, 16), base: self.postgresql(base)}
+        uses = {web: self.nginx(web), store: self.redis(store, 2000, 1),
+                pipelined: self.redis(pipelined, 12000, 16), base: self.postgresql(base)}
         for port in ports:
             wait_closed(port)
         recording = goldpan.finish()
