@@ -4,6 +4,7 @@ goldpan says of where the time went."""
 
 import json
 import os
+import time
 
 from .known import KnownCase, Slow, total
 
@@ -18,6 +19,52 @@ def forks(count):
 
 def pool(workers):
     return "-w", workers
+
+
+def _processes():
+    """{pid: (parent, seconds of CPU, its ended children's included)} of this host."""
+    tick_s, found = 1 / os.sysconf("SC_CLK_TCK"), {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+                fields = file.read().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # ended meanwhile
+        found[int(pid)] = int(fields[1]), sum(map(int, fields[11:15])) * tick_s
+    return found
+
+
+def _others_s():
+    """{pid: seconds of CPU} of all processes but this one and those it has started."""
+    processes, own = _processes(), {os.getpid()}
+    more = True
+    while more:
+        more = {pid for pid, (parent, _) in processes.items() if parent in own} - own
+        own |= more
+    return {pid: cpu_s for pid, (_, cpu_s) in processes.items() if pid not in own}
+
+
+def _steal_s():
+    """Seconds that a hypervisor took from this host's CPUs: in no clock of a thread."""
+    with open("/proc/stat", encoding="ascii") as file:
+        return int(file.readline().split()[8]) / os.sysconf("SC_CLK_TCK")
+
+
+class Outside:
+    """What the host did, since this was made, that is none of the test's."""
+
+    def __init__(self):
+        self.began_s, self.stolen_s, self.others_s = time.monotonic(), _steal_s(), _others_s()
+
+    def disturbance(self, share):
+        """What took CPUs from the test, as a text: any steal, or others with more than a share of
+        all CPUs. Empty if there was none."""
+        stolen_s = _steal_s() - self.stolen_s
+        others_s = sum(cpu_s - self.others_s.get(pid, 0) for pid, cpu_s in _others_s().items())
+        most_s = share * os.cpu_count() * (time.monotonic() - self.began_s)
+        if stolen_s <= 0 and others_s <= most_s:
+            return ""
+        return f"{stolen_s:.2f} s stolen, others had {others_s:.2f} s"
 
 
 class Account:
