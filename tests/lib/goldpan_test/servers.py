@@ -77,7 +77,7 @@ class Nginx(Process):
 daemon off; worker_processes {workers}; pid {home}/pid; error_log {home}/error;
 events {{ worker_connections {worker_connections}; }}
 http {{
-    log_format port '$server_port'; access_log {home}/access port buffer=64k flush=1s;
+    log_format port '$server_port $bytes_sent'; access_log {home}/access port buffer=64k flush=1s;
     keepalive_requests 1000000000; keepalive_timeout 600; client_header_timeout 600;
     sendfile on; tcp_nopush off; default_type text/plain;
     client_body_temp_path {home}/body; proxy_temp_path {home}/proxy;
@@ -112,12 +112,15 @@ http {{
         active = re.search(r"Active connections: (\d+)", text).group(1)
         return {"active": int(active), "accepted": int(accepted), "requests": int(requests)}
 
-    def requests_by_port(self):
-        """What the access log counts, by port. Whole only once nginx has ended."""
+    def requests_by_port(self, is_answered=False):
+        """What the access log counts, by port; or only those whose answer began to be sent. Whole
+        only once nginx has ended."""
         counts = {}
         with open(self.access_path, encoding="ascii") as file:
             for line in file:
-                counts[int(line)] = counts.get(int(line), 0) + 1
+                port, sent = map(int, line.split())
+                if sent or not is_answered:
+                    counts[port] = counts.get(port, 0) + 1
         return counts
 
 
