@@ -63,6 +63,12 @@ static __always_inline void gp_count_parts(struct gp_endpoint_record *r, __u32 b
 		gp_add(&r->stages_ns[band][GP_STAGE_UNATTRIBUTED], first_byte - sum);
 }
 
+/* The endpoints of nobody in particular have none: there all protocols are together. */
+static __always_inline bool gp_has_operations(__u32 endpoint)
+{
+	return GP_REF_INDEX(endpoint) > GP_SLOT_OTHER_CLIENT;
+}
+
 /*
  * The duration of an exchange: at its operation, or at the endpoint itself if it has none, or there
  * is no room for one.
@@ -71,20 +77,20 @@ static __always_inline void gp_count_duration(struct gp_endpoint_record *r, stru
 					      __u64 duration, __u32 slot)
 {
 	struct gp_operation_key key = {e->endpoint, e->operation, e->status};
-	struct gp_operation_record *o;
+	struct gp_operation_record *o = NULL;
 	enum gp_error error;
 
-	if (!e->protocol || !(e->operation | e->status)) {
-		gp_raise(&r->duration_max_ns, duration);
-		gp_hist_count_one(r->duration, slot);
-		return;
+	if (e->protocol && (e->operation | e->status)) {
+		error = gp_status_error(e->protocol, e->status);
+		if (error < GP_ERROR_COUNT)
+			gp_add(&r->errors[error], 1);
+		if (gp_has_operations(e->endpoint)) {
+			o = gp_operation_record(&key, &e->slot);
+			if (!o)
+				gp_drop(GP_DROP_OPERATIONS);
+		}
 	}
-	error = gp_status_error(e->protocol, e->status);
-	if (error < GP_ERROR_COUNT)
-		gp_add(&r->errors[error], 1);
-	o = gp_operation_record(&key, &e->slot);
 	if (!o) {
-		gp_drop(GP_DROP_OPERATIONS);
 		gp_raise(&r->duration_max_ns, duration);
 		gp_hist_count_one(r->duration, slot);
 		return;

@@ -38,7 +38,8 @@ int gp_exchange_abort(struct gp_exchange *e)
 	}
 	if (e->flags & (GP_CONN_OTHER | GP_CONN_OTHER_SERVICE))
 		gp_count_other(e->flags);
-	if (e->protocol) { /* the operation first: user space takes them in the other order */
+	/* The operation first: user space takes them in the other order. */
+	if (e->protocol && gp_has_operations(e->endpoint)) {
 		key.endpoint = e->endpoint;
 		key.operation = e->operation;
 		key.status = GP_STATUS_NONE;

@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from goldpan_test.harness import free_ports  # noqa: E402
 from goldpan_test.known import PROGRAMS, Dialogue, KnownCase, export_now  # noqa: E402
 from goldpan_test.loads import ab, redis_benchmark  # noqa: E402
+from goldpan_test.protocols import operations  # noqa: E402
 from goldpan_test.puppet import PUPPET, Puppet  # noqa: E402
 from goldpan_test.servers import PAGE_BYTES, Nginx, Redis, wait_closed  # noqa: E402
 
@@ -170,6 +171,7 @@ class User(KnownCase):
                          [3] * REMOTES_OF_ONE + [3 * (OLDER - REMOTES_OF_ONE)])
         other, = [e for e in ends if e.port is None]
         self.assertEqual((other.address, other.active), ("other", OLDER - REMOTES_OF_ONE))
+        self.assertEqual(operations(other), {("GET", "200"): 3 * (OLDER - REMOTES_OF_ONE)})
 
     def test_connections(self):
         """Thousands of connections, held open."""
