@@ -403,7 +403,7 @@ static __always_inline bool gp_follow_idle(const struct gp_conn *c, const struct
 	     (answers->parser.mark & GP_POSTGRESQL_ANSWERS)))
 		return false; /* several messages are one */
 	return !f->current && gp_flow_between(&f->in) && gp_flow_between(&f->out) &&
-	       !gp_frame_unseen(f, sk, tp);
+	       !gp_frame_unseen(f, sk, tp) && !gp_stream_owes(tp, f->out.seq);
 }
 
 /*

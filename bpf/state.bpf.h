@@ -293,7 +293,6 @@ struct gp_unix_id {
  */
 struct gp_unix_side {
 	struct gp_conn conn;
-	__u64 payload; /* of what is being sent: where it is, if it can be read; see `linear` */
 	__u32 lock;
 	__u32 used;    /* its socket was there at the last collection, or came since */
 	__u32 seen;    /* gp_unix_round when it was last met, or began */
@@ -304,7 +303,9 @@ struct gp_unix_side {
 	__u32 sent;    /* as the other side's `arrived`, by the events of this one */
 	__u32 counted_in, counted_out; /* positions until which bytes are counted */
 	__u32 told;		       /* server: the endpoint last left for those to come */
-	__u32 linear;		       /* bytes at `payload` */
+	__u8 owed_begin, owed_end;     /* counters; the place is modulo GP_ARRIVALS */
+	__u16 reserved;
+	struct gp_arrival owed[GP_ARRIVALS]; /* what was sent and is not followed yet, and when */
 };
 
 #define GP_UNIX_CONNECTIONS 4096

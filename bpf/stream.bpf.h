@@ -28,6 +28,7 @@ struct gp_sent {
 	__u64 bytes;  /* in the kernel */
 	__u32 linear; /* how many of `len` are there; the rest lies in pages, out of reach */
 	__u32 len;
+	bool later; /* to be followed when it is read: see gp_unix_owe */
 };
 
 /* 1 if the end of the stream has arrived, and was read as if it were a byte. */
@@ -50,6 +51,17 @@ static __always_inline __u32 gp_stream_seq(const struct gp_stream *tp, struct sk
 static __always_inline __u64 gp_sent_len(const struct gp_sent *msg)
 {
 	return msg->len;
+}
+
+static __always_inline bool gp_sent_later(const struct gp_sent *msg)
+{
+	return msg->later;
+}
+
+/* Bytes were sent that are to be followed yet, those before `seq` being followed. */
+static __always_inline bool gp_stream_owes(const struct gp_stream *tp, __u32 seq)
+{
+	return (__s32)(tp->write_seq - seq) > 0;
 }
 
 #else
@@ -78,6 +90,16 @@ static __always_inline __u32 gp_stream_seq(const struct gp_stream *tp, struct sk
 static __always_inline __u64 gp_sent_len(const struct gp_sent *msg)
 {
 	return msg->msg_iter.count;
+}
+
+static __always_inline bool gp_sent_later(const struct gp_sent *msg)
+{
+	return false;
+}
+
+static __always_inline bool gp_stream_owes(const struct gp_stream *tp, __u32 seq)
+{
+	return false;
 }
 
 #endif

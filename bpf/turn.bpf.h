@@ -295,7 +295,7 @@ static __always_inline bool gp_sending_followed(struct sock *sk, struct gp_conn 
 	c->write_seq = tp->write_seq;
 	if (x.f->started && c->role == GP_ROLE_SERVER)
 		c->last_ns = x.now;
-	if (!gp_source_msg(&x.s->source, msg))
+	if (gp_sent_later(msg) || !gp_source_msg(&x.s->source, msg))
 		return false;
 	gp_follow_event(&x, &x.f->out, c->role == GP_ROLE_CLIENT, tp->write_seq);
 	return x.s->lost;

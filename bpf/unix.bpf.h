@@ -17,8 +17,9 @@
  * What it is bad at: nothing tells of the end of a socket. Records are not kept with it, but in a
  * table, and a collection ends those whose socket it does not meet any more. A connection that
  * never carried a byte is not seen at all. Of a send's payload only what the kernel keeps with the
- * skb itself can be read by a program, some 3.7 KB of each skb: what lies behind that is passed
- * over if it is known to be a body, else the connection falls out of step. Who is the server shows
+ * skb itself can be read by a program at once, some 3.7 KB of each skb. Where there is more and
+ * messages are followed, that is done when it is read (gp_unix_owe): what nobody reads is then not
+ * known to have been answered. Who is the server shows
  * in who shares its address with others: where the listener and all its other connections have gone
  * before the first bytes, a client with a name of its own looks the same, and the connection is not
  * observed; nor is a socketpair. And as the kernel does not run a program that interrupts itself,
@@ -143,6 +144,41 @@ static __always_inline void gp_unix_receiving(struct gp_unix_side *s, __u32 queu
 		s->copied = s->arrived - queued;
 		s->taking = 0;
 	}
+}
+
+static __always_inline bool gp_unix_owes(const struct gp_unix_side *s)
+{
+	return s->owed_begin != s->owed_end;
+}
+
+/*
+ * What was sent up to `end` is followed when it is read, with the time that it has now. If there is
+ * no room, it has that of the one before.
+ */
+static __always_inline void gp_unix_owe(struct gp_unix_side *s, __u32 end, __u64 now)
+{
+	struct gp_arrival *a;
+
+	if ((__u8)(s->owed_end - s->owed_begin) == GP_ARRIVALS) {
+		s->owed[(__u8)(s->owed_end - 1) & (GP_ARRIVALS - 1)].seq = end;
+		return;
+	}
+	a = &s->owed[s->owed_end++ & (GP_ARRIVALS - 1)];
+	a->seq = end;
+	a->ns = now;
+}
+
+/* All before `seq` was followed. When the byte there was sent, if it is to be followed yet. */
+static __always_inline __u64 gp_unix_pay(struct gp_unix_side *s, __u32 seq)
+{
+	for (int i = 0; i < GP_ARRIVALS && gp_unix_owes(s); i++) {
+		const struct gp_arrival *a = &s->owed[s->owed_begin & (GP_ARRIVALS - 1)];
+
+		if ((__s32)(a->seq - seq) > 0)
+			return a->ns;
+		s->owed_begin++;
+	}
+	return bpf_ktime_get_ns();
 }
 
 /* Counts the connection as open once its endpoint is known. */

@@ -34,7 +34,12 @@ __noinline int gp_unix_sending(struct gp_unix_side *s, struct gp_sent *msg, __u3
 	if (!s || !msg)
 		return -1;
 	at = gp_unix_stream(s);
+	if (!s->conn.frame)
+		s->owed_begin = s->owed_end; /* it is not followed any more */
+	msg->later = msg->linear < msg->len || gp_unix_owes(s);
 	gp_sending(NULL, &s->conn, &at, msg, true);
+	if (msg->later && s->conn.frame)
+		gp_unix_owe(s, arrived, bpf_ktime_get_ns());
 	s->sent = arrived;
 	gp_unix_open(s);
 	return 0;
@@ -49,6 +54,31 @@ __noinline int gp_unix_readable(struct gp_unix_side *s, bool accepted)
 	at = gp_unix_stream(s);
 	at.accepted = accepted;
 	return gp_readable(NULL, &s->conn, &at);
+}
+
+/* Follows what `s` has sent and what is read now: an skb that begins at `seq`. */
+__noinline int gp_unix_follow(struct gp_unix_side *s, struct sk_buff *skb GP_ARG_TRUSTED, __u32 seq)
+{
+	struct gp_feed x = {.skb = skb};
+	struct gp_stream at;
+
+	if (!s)
+		return -1;
+	at = gp_unix_stream(s);
+	x.tp = &at;
+	x.c = &s->conn;
+	x.f = gp_frame_of(x.c);
+	x.s = gp_scratch_get();
+	x.now = gp_unix_pay(s, seq);
+	if (!x.f || !x.s || !gp_source_skb(&x.s->source, skb, 0))
+		return 0;
+	gp_follow_event(&x, &x.f->out, x.c->role == GP_ROLE_CLIENT, seq);
+	gp_unix_pay(s, x.c->frame ? x.f->out.seq + x.f->out.carried : s->sent);
+	if (x.s->lost && x.c->role == GP_ROLE_CLIENT && gp_phase(x.c->turn) == GP_PHASE_IDLE) {
+		x.c->start_ns = x.now; /* as in gp_sending */
+		gp_turn_set(x.c, GP_PHASE_REQUEST);
+	}
+	return 0;
 }
 
 /* Connections to come at the same path begin at the endpoint of this one. */
@@ -183,6 +213,8 @@ int BPF_PROG(unix_read, struct sk_buff *skb, int len)
 		queued = queued_at(queue);
 	gp_unix_receiving(e.receiver, queued);
 	barrier();
+	if (gp_unix_owes(e.sender))
+		gp_unix_follow(e.sender, skb, e.receiver->copied - consumed);
 	gp_unix_receive(e.receiver, skb, len, consumed);
 	gp_unix_unlock(e.lock);
 	return 0;

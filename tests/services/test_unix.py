@@ -20,9 +20,9 @@ from goldpan_test.protocols import ProtocolCase  # noqa: E402
 from goldpan_test.redis_client import Command  # noqa: E402
 from goldpan_test.servers import Nginx, Redis, unix_connections_of  # noqa: E402
 
-REQUESTS, BENCHMARK = 12000, 50000
+REQUESTS, BENCHMARK = 12000, 51200
 WORKERS = 4
-DEPTH = 16  # the answers to as many are less than what of one send can be read
+DEPTH, DEPTHS = 64, (16, 64)  # answers to as many are more than what can be read of one send
 TURNS = 500
 
 
@@ -85,8 +85,9 @@ class RedisUnix(UnixCase):
         server = self.keep(Redis(self.directory, free_ports()))
         server.command("SET", "key:__rand_int__", "g" * 100)
         self.observer = self.goldpan()
-        said = loads.redis_benchmark(server.socket_path, BENCHMARK, 8, pipeline=DEPTH)
-        self.assertEqual(said["requests"], BENCHMARK)
+        for depth in DEPTHS:
+            said = loads.redis_benchmark(server.socket_path, BENCHMARK, 8, pipeline=depth)
+            self.assertEqual(said["requests"], BENCHMARK)
         recording = self.finish_at(server.socket_path)
         self.assert_nothing_dropped(recording)
         for role in ("server", "client"):
@@ -94,7 +95,7 @@ class RedisUnix(UnixCase):
                 endpoint = recording.endpoint(role=role, transport="unix",
                                               address=server.socket_path)
                 self.assert_operations(endpoint, collections.Counter(
-                    {("GET", "OK"): BENCHMARK, ("CONFIG GET", "OK"): 2}))
+                    {("GET", "OK"): 2 * BENCHMARK, ("CONFIG GET", "OK"): 4}))
 
     def test_older_than_goldpan(self):
         """What was said before is not counted, nor that it was opened."""
@@ -133,10 +134,17 @@ class HttpUnix(UnixCase):
                       location /busy {{ return 503; }} location /none {{ return 204; }} }}
             """ + more.get("http", "").replace("PATH", self.path)))
 
-    def test_one_by_one(self):
+    def check_mixed(self, depth):
         self.serve()
-        account = self.load(http_client, self.path, http_mix, 1)
+        account = self.load(http_client, self.path, http_mix, depth)
+        self.assertEqual(account.total(), REQUESTS)
         self.check_path(self.finish_at(self.path), self.path, account)
+
+    def test_one_by_one(self):
+        self.check_mixed(1)
+
+    def test_pipelined(self):
+        self.check_mixed(DEPTHS[0])
 
     def test_proxy(self):
         """nginx before itself: the server's end of the path is what the proxy waited for."""
