@@ -7,9 +7,9 @@
 #include "task.bpf.h"
 
 /*
- * The slot of the service that task `id` is of, given out if need be. `group` is that of the system's slices it is in, or
- * 0. `other` if there is none left, or its user has his share; of a group that has, the one of all
- * its other programs.
+ * The slot of the service that task `id` is of, given out if need be. `group` is that of the
+ * system's slices it is in, or 0. `other` if there is none left, or its user has his share; of a
+ * group that has, the one of all its other programs.
  */
 __u32 gp_service_get(struct gp_service_key *key, __u64 group, struct gp_task_id *id);
 

@@ -24,6 +24,7 @@
 #include "recycle.h"
 #include "self.h"
 #include "series.h"
+#include "walk.h"
 
 struct gp_collector {
 	const struct gp_loader *loader;
@@ -113,24 +114,6 @@ void gp_collector_free(struct gp_collector **collector)
 	free(c);
 }
 
-/* Runs the iterator `program`, if it is attached. */
-static int walk(const struct gp_collector *c, const char *program)
-{
-	const struct bpf_link *link = gp_loader_link(c->loader, program);
-	gp_auto(gp_close) int fd = -1;
-	char nothing[64];
-	ssize_t n;
-
-	if (!link)
-		return 0;
-	fd = bpf_iter_create(bpf_link__fd(link));
-	if (fd < 0)
-		return -errno;
-	while ((n = read(fd, nothing, sizeof(nothing))) > 0 || (n < 0 && errno == EAGAIN))
-		;
-	return n < 0 ? -errno : 0;
-}
-
 /* Walks over all sockets in the kernel: gauges, byte counts, quiet exchanges. */
 static int walk_all(struct gp_collector *c, bool final)
 {
@@ -139,9 +122,9 @@ static int walk_all(struct gp_collector *c, bool final)
 
 	memset(gauges, 0, sizeof(*gauges) * c->slots->max_endpoints);
 	gp_loader_bpf(c->loader)->bss->gp_final = final;
-	err = walk(c, "collect");
-	err = err ?: walk(c, "collect_udp");
-	return err ?: walk(c, "collect_unix");
+	err = gp_walk(gp_loader_link(c->loader, "collect"));
+	err = err ?: gp_walk(gp_loader_link(c->loader, "collect_udp"));
+	return err ?: gp_walk(gp_loader_link(c->loader, "collect_unix"));
 }
 
 static int copy_names(struct gp_snapshot *s, struct gp_names *to, const struct gp_identity *from)

@@ -20,6 +20,7 @@
 #include "hook.h"
 #include "log.h"
 #include "own.h"
+#include "walk.h"
 
 /* Network namespaces: a path to each that was not met before. */
 struct namespaces {
@@ -97,20 +98,6 @@ static int add_directory(struct namespaces *found, const char *directory, const 
 	return 0;
 }
 
-/* Runs one walk of an iterator program. */
-static int walk(const struct bpf_link *link)
-{
-	gp_auto(gp_close) int fd = bpf_iter_create(bpf_link__fd(link));
-	char nothing[64];
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	while ((n = read(fd, nothing, sizeof(nothing))) > 0 || (n < 0 && errno == EAGAIN))
-		;
-	return n < 0 ? -errno : 0;
-}
-
 /*
  * The iterator shows the sockets of the reader's namespace: so a child goes there and reads. The
  * first one is its own, where it is already, and needs no privilege to go.
@@ -135,7 +122,7 @@ static int walk_namespaces(const struct namespaces *found, const struct bpf_link
 		if (fd < 0 && (errno == ENOENT || errno == ESRCH))
 			continue; /* gone since it was found */
 		memset((void *)bss->gp_listening, 0, sizeof(bss->gp_listening));
-		if (fd < 0 || (i && setns(fd, CLONE_NEWNET)) || walk(link))
+		if (fd < 0 || (i && setns(fd, CLONE_NEWNET)) || gp_walk(link))
 			err = 1;
 	}
 	_exit(err);
@@ -167,8 +154,8 @@ int gp_older_sockets(const struct gp_loader *l)
 		gp_warning("some network namespaces could not be looked into: connections there "
 			   "that are older than goldpan are not observed");
 	if (!err && holders)
-		err = walk(holders);
+		err = gp_walk(holders);
 	if (!err && datagrams)
-		err = walk(datagrams);
+		err = gp_walk(datagrams);
 	return err;
 }
