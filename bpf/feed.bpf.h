@@ -10,11 +10,11 @@
 #include "step.bpf.h"
 #include "stream.bpf.h"
 
-static __always_inline struct gp_scratch *gp_scratch_get(void)
+static __always_inline struct gp_scratch *gp_scratch_get(enum gp_scratch_of hook)
 {
-	__u32 zero = 0;
+	__u32 index = GP_IS_UNIX ? GP_SCRATCH_UNIX + hook : hook;
 
-	return bpf_map_lookup_elem(&scratch, &zero);
+	return bpf_map_lookup_elem(&scratch, &index);
 }
 
 /* The bytes of an skb from `offset` on; false if it has none. */

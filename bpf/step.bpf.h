@@ -27,9 +27,10 @@ struct gp_source {
 };
 
 /*
- * One for each CPU, for the programs of the receive and send hooks, which do not interrupt each
- * other. What changes while bytes go through a parser is here, not on the stack: of values there
- * the verifier would follow each, round by round.
+ * One for each CPU and hook: kernels from 7.2 on may go on with another task in the middle of a
+ * program, and then run another program on the same CPU, though never the same. What changes while
+ * bytes go through a parser is here, not on the stack: of values there the verifier would follow
+ * each, round by round.
  */
 struct gp_scratch {
 	struct gp_source source;
@@ -42,9 +43,16 @@ struct gp_scratch {
 	__u8 beyond[256]; /* what the verifier cannot see to be out of reach */
 };
 
+enum gp_scratch_of {
+	GP_SCRATCH_RECEIVE,
+	GP_SCRATCH_SEND,
+	GP_SCRATCH_UNIX, /* these again, of unix sockets */
+	GP_SCRATCH_COUNT = 2 * GP_SCRATCH_UNIX
+};
+
 struct gp_scratch_map {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, GP_SCRATCH_COUNT);
 	__type(key, __u32);
 	__type(value, struct gp_scratch);
 };

@@ -136,7 +136,7 @@ static __always_inline void gp_receiving_followed(struct sock *sk, struct gp_con
 	__u32 seq = gp_stream_seq(tp, skb), taken = tp->copied_seq - seq + len;
 
 	x.f = gp_frame_of(c);
-	x.s = gp_scratch_get();
+	x.s = gp_scratch_get(GP_SCRATCH_RECEIVE);
 	if (!x.f || !x.s || !gp_source_skb(&x.s->source, skb, 0))
 		return;
 	if (taken < x.s->source.left) /* what lies behind may never be read */
@@ -149,7 +149,7 @@ static __always_inline bool gp_receiving_answer(struct sock *sk, struct gp_conn 
 						const struct gp_stream *tp, struct sk_buff *skb)
 {
 	__u32 offset = tp->copied_seq - gp_stream_seq(tp, skb);
-	struct gp_scratch *s = gp_scratch_get();
+	struct gp_scratch *s = gp_scratch_get(GP_SCRATCH_RECEIVE);
 	struct gp_frame *f;
 
 	if (!s || offset >= skb->len)
@@ -202,7 +202,7 @@ static __always_inline bool gp_receiving_request(struct sock *sk, struct gp_conn
 	int n;
 
 	c->look &= ~(GP_LOOK_WHOLE | GP_LOOK_ANSWERED);
-	s = gp_scratch_get();
+	s = gp_scratch_get(GP_SCRATCH_RECEIVE);
 	if (!s || offset >= skb->len)
 		return false;
 	n = gp_peek_skb(skb, offset, s->window, GP_PLAIN);
@@ -278,7 +278,7 @@ static __always_inline bool gp_sending_answer(struct sock *sk, struct gp_conn *c
 
 	if ((c->look & (GP_LOOK_WHOLE | GP_LOOK_ANSWERED)) != GP_LOOK_WHOLE || !gp_looks(c))
 		return true;
-	s = gp_scratch_get();
+	s = gp_scratch_get(GP_SCRATCH_SEND);
 	return !s || gp_look_answer(sk, c, s->window, gp_peek_msg(msg, s->window, GP_LOOK));
 }
 
@@ -289,7 +289,7 @@ static __always_inline bool gp_sending_followed(struct sock *sk, struct gp_conn 
 	struct gp_feed x = {.sk = sk, .tp = tp, .c = c, .now = bpf_ktime_get_ns()};
 
 	x.f = gp_frame_of(c);
-	x.s = gp_scratch_get();
+	x.s = gp_scratch_get(GP_SCRATCH_SEND);
 	if (!x.f || !x.s)
 		return false;
 	c->write_seq = tp->write_seq;
@@ -361,7 +361,7 @@ static __always_inline bool gp_sending_request(struct sock *sk, struct gp_conn *
 	int n;
 
 	c->look &= ~(GP_LOOK_WHOLE | GP_LOOK_ANSWERED);
-	s = gp_scratch_get();
+	s = gp_scratch_get(GP_SCRATCH_SEND);
 	if (!s)
 		return false;
 	n = gp_peek_msg(msg, s->window, GP_PLAIN);

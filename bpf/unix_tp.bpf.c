@@ -68,7 +68,7 @@ __noinline int gp_unix_follow(struct gp_unix_side *s, struct sk_buff *skb GP_ARG
 	x.tp = &at;
 	x.c = &s->conn;
 	x.f = gp_frame_of(x.c);
-	x.s = gp_scratch_get();
+	x.s = gp_scratch_get(GP_SCRATCH_RECEIVE); /* it is read now */
 	x.now = gp_unix_pay(s, seq);
 	if (!x.f || !x.s || !gp_source_skb(&x.s->source, skb, 0))
 		return 0;
