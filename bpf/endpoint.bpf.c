@@ -6,8 +6,11 @@
 
 #define OTHER_SERVICE GP_REF(GP_SLOT_OTHER_SERVICE, 1)
 
-/* Takes a free slot for `key`, which `payer` was charged for. GP_SLOT_NONE if there is none. */
-static __always_inline __u32 service_new(struct gp_service_key *key, __u32 payer,
+/*
+ * Takes a free slot for `key`, which `payer` was charged for. `group` as in gp_service_get.
+ * GP_SLOT_NONE if there is none.
+ */
+static __always_inline __u32 service_new(struct gp_service_key *key, __u64 group, __u32 payer,
 					 const struct gp_task_id *id)
 {
 	__u32 slot = 0, ref, *known;
@@ -23,6 +26,7 @@ static __always_inline __u32 service_new(struct gp_service_key *key, __u32 payer
 	info->pid = id->tgid;
 	gp_origin_take(slot, id->is_kernel ? 0 : id->leader_at);
 	info->payer = payer;
+	info->flags = group && group == key->cgroup ? GP_INFO_NAMED_BY_ROOT : 0;
 	if (bpf_map_update_elem(&service_keys, key, &ref, BPF_NOEXIST)) {
 		bpf_map_push_elem(&service_slots, &slot, 0);
 		gp_payer_leave(payer);
@@ -49,7 +53,7 @@ __u32 gp_service_get(struct gp_service_key *key, __u64 group, struct gp_task_id 
 		may = payer;
 	}
 	if (may) {
-		ref = service_new(key, payer, id);
+		ref = service_new(key, group, payer, id);
 		return ref == GP_SLOT_NONE ? OTHER_SERVICE : ref;
 	}
 	if (!group)
@@ -57,7 +61,7 @@ __u32 gp_service_get(struct gp_service_key *key, __u64 group, struct gp_task_id 
 	known = bpf_map_lookup_elem(&service_keys, &rest);
 	if (known)
 		return *known;
-	ref = service_new(&rest, 0, id);
+	ref = service_new(&rest, group, 0, id);
 	return ref == GP_SLOT_NONE ? OTHER_SERVICE : ref;
 }
 

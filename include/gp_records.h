@@ -160,6 +160,7 @@ enum gp_slot_state { GP_SLOT_FREE, GP_SLOT_LIVE, GP_SLOT_DEAD };
 
 #define GP_INFO_IGNORED 1 /* not asked for: user space decided by name; the kernel leaves early */
 #define GP_INFO_FIXED 2	  /* services: not to be given up */
+#define GP_INFO_NAMED_BY_ROOT 4 /* services: all of its control group's path, when it was new */
 
 /* One for each endpoint slot: who it is. Written when given out; `ignored` by user space. */
 struct gp_endpoint_info {

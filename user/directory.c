@@ -148,7 +148,10 @@ const struct gp_listing *gp_directory_get(struct gp_directory *d, uint32_t slot,
 		claim.exe = exe;
 	if (d->cgroups && info->key.cgroup && take_cgroup(origin, path, sizeof(path))) {
 		claim.cgroup = path;
-		claim.trusted = gp_cgroup_trusted(d->cgroups, path, &claim.owner);
+		if (info->flags & GP_INFO_NAMED_BY_ROOT) /* as of then: it may be gone */
+			claim.trusted = strlen(path);
+		else
+			claim.trusted = gp_cgroup_trusted(d->cgroups, path, &claim.owner);
 	}
 	claim.taken = is_taken(d, name, claim.user);
 	if (gp_identity_new(&identity, &claim))

@@ -149,10 +149,16 @@ int gp_older_sockets(const struct gp_loader *l)
 	gp_auto(namespaces_free) struct namespaces found = {};
 	int err = find_namespaces(&found);
 
-	if (!err && ((sockets && walk_namespaces(&found, sockets, bss)) ||
-		     (unix_sockets && walk_namespaces(&found, unix_sockets, bss))))
-		gp_warning("some network namespaces could not be looked into: connections there "
-			   "that are older than goldpan are not observed");
+	if (!err && sockets) {
+		bool missed = walk_namespaces(&found, sockets, bss);
+
+		if (unix_sockets)
+			missed |= walk_namespaces(&found, unix_sockets, bss);
+		if (missed || found.some_hidden)
+			gp_warning("not every network namespace could be looked into (needs "
+				   "CAP_SYS_PTRACE and CAP_SYS_ADMIN): connections in others that "
+				   "are older than goldpan are not observed");
+	}
 	if (!err && holders)
 		err = gp_walk(holders);
 	if (!err && datagrams)
