@@ -293,6 +293,8 @@ struct gp_unix_id {
  */
 struct gp_unix_side {
 	struct gp_conn conn;
+	__u64 skb; /* that was read last; 0: none */
+	__u32 skb_begin, skb_len;
 	__u32 lock;
 	__u32 used;    /* its socket was there at the last collection, or came since */
 	__u32 seen;    /* gp_unix_round when it was last met, or began */

@@ -128,6 +128,22 @@ static __always_inline void gp_unix_arrived(struct gp_unix_side *s, __u32 len, _
 	s->arrived = next;
 }
 
+/*
+ * What the last receive took, by the skb that the next one copies from: the rest of the same, or
+ * another, which the whole of the first went before. If that does not tell (it is the same again
+ * from its beginning, or one that lies at its place), the queue does.
+ */
+static __always_inline void gp_unix_settle_by(struct gp_unix_side *s, const struct sk_buff *skb,
+					      __u32 consumed)
+{
+	bool same = s->skb == (__u64)skb;
+
+	if (!s->skb || same != !!consumed)
+		return;
+	s->copied = s->skb_begin + (same ? consumed : s->skb_len);
+	s->taking = 0;
+}
+
 /* A receive is about to copy, with `queued` bytes in the queue. */
 static __always_inline void gp_unix_receiving(struct gp_unix_side *s, __u32 queued)
 {

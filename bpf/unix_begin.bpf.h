@@ -68,6 +68,7 @@ static __always_inline void gp_unix_init(struct gp_unix_side *s, const struct so
 	s->lock = 0;
 	s->older = 0;
 	s->told = 0;
+	s->skb = 0;
 	s->owed_begin = s->owed_end = 0;
 	s->seen = gp_unix_round;
 }

@@ -56,21 +56,32 @@ __noinline int gp_unix_readable(struct gp_unix_side *s, bool accepted)
 	return gp_readable(NULL, &s->conn, &at);
 }
 
-/* Follows what `s` has sent and what is read now: an skb that begins at `seq`. */
-__noinline int gp_unix_follow(struct gp_unix_side *s, struct sk_buff *skb GP_ARG_TRUSTED, __u32 seq)
+/*
+ * Follows what `s` has sent and what is read now: an skb that begins at `seq`. The sender may have
+ * been interrupted before it came to say that it has sent all up to `arrived`: then that is now.
+ */
+__noinline int gp_unix_follow(struct gp_unix_side *s, struct sk_buff *skb GP_ARG_TRUSTED, __u32 seq,
+			      __u32 arrived)
 {
 	struct gp_feed x = {.skb = skb};
 	struct gp_stream at;
 
 	if (!s)
 		return -1;
-	at = gp_unix_stream(s);
 	x.tp = &at;
 	x.c = &s->conn;
 	x.f = gp_frame_of(x.c);
 	x.s = gp_scratch_get(GP_SCRATCH_RECEIVE); /* it is read now */
+	if (!x.f || !x.s)
+		return 0;
+	if (s->sent != arrived) {
+		x.c->write_seq = s->sent;
+		s->sent = arrived;
+		gp_unix_owe(s, arrived, bpf_ktime_get_ns());
+	}
+	at = gp_unix_stream(s);
 	x.now = gp_unix_pay(s, seq);
-	if (!x.f || !x.s || !gp_source_skb(&x.s->source, skb, 0))
+	if (!gp_source_skb(&x.s->source, skb, 0))
 		return 0;
 	gp_follow_event(&x, &x.f->out, x.c->role == GP_ROLE_CLIENT, seq);
 	gp_unix_pay(s, x.c->frame ? x.f->out.seq + x.f->out.carried : s->sent);
@@ -208,13 +219,17 @@ int BPF_PROG(unix_read, struct sk_buff *skb, int len)
 		bpf_loop(NOTICE_TRIES, noticed, &e, 0);
 	if (!gp_unix_lock(e.lock))
 		return 0;
+	gp_unix_settle_by(e.receiver, skb, consumed);
 	queued = e.receiver->arrived - e.receiver->copied - e.receiver->taking;
 	if (queue)
 		queued = queued_at(queue);
 	gp_unix_receiving(e.receiver, queued);
+	e.receiver->skb = (__u64)skb;
+	e.receiver->skb_begin = e.receiver->copied - consumed;
+	e.receiver->skb_len = skb->len;
 	barrier();
-	if (gp_unix_owes(e.sender))
-		gp_unix_follow(e.sender, skb, e.receiver->copied - consumed);
+	if (gp_unix_owes(e.sender) || e.sender->sent != e.receiver->arrived)
+		gp_unix_follow(e.sender, skb, e.receiver->copied - consumed, e.receiver->arrived);
 	gp_unix_receive(e.receiver, skb, len, consumed);
 	gp_unix_unlock(e.lock);
 	return 0;
