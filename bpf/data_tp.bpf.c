@@ -27,9 +27,13 @@ static __always_inline const struct tcp_sock *tcp_cast(struct sock *sk)
 
 int gp_skb_read(struct sk_buff *skb GP_ARG_TRUSTED, __u32 offset, struct gp_room *to, __u32 n)
 {
-	if (!to || !n || n > GP_WINDOW)
+	__u64 bytes =
+		n; /* all of the register: some verifiers know no more of it than was checked */
+
+	asm volatile("" : "+r"(bytes));
+	if (!to || !bytes || bytes > GP_WINDOW)
 		return -1;
-	return gp_skb_bytes(skb, offset, to->at, n);
+	return gp_skb_bytes(skb, offset, to->at, bytes);
 }
 
 /*
