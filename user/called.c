@@ -4,41 +4,10 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <ifaddrs.h>
 #include <string.h>
 
 #include "bpf_object.h"
-
-static bool has_address(const struct ifaddrs *i, const struct gp_endpoint_key *key)
-{
-	bool is_v6 = key->flags & GP_KEY_V6;
-	const void *address;
-
-	if (!i->ifa_addr || i->ifa_addr->sa_family != (is_v6 ? AF_INET6 : AF_INET))
-		return false;
-	if (is_v6)
-		address = &((const struct sockaddr_in6 *)i->ifa_addr)->sin6_addr;
-	else
-		address = &((const struct sockaddr_in *)i->ifa_addr)->sin_addr;
-	return !memcmp(address, key->address, is_v6 ? 16 : 4);
-}
-
-/* Whether a packet to the address stays on this host: loopback, or an address of an interface. */
-static bool is_local(const struct gp_endpoint_key *key)
-{
-	const struct in6_addr *v6 = (const struct in6_addr *)key->address;
-	struct ifaddrs *all, *i;
-	bool found = false;
-
-	if (key->flags & GP_KEY_V6 ? IN6_IS_ADDR_LOOPBACK(v6) : key->address[0] == 127)
-		return true;
-	if (getifaddrs(&all))
-		return false;
-	for (i = all; i && !found; i = i->ifa_next)
-		found = has_address(i, key);
-	freeifaddrs(all);
-	return found;
-}
+#include "local.h"
 
 const struct gp_listing *gp_called_listing(struct gp_slots *slots, struct gp_directory *directory,
 					   const struct gp_endpoint_info *info)
@@ -61,7 +30,8 @@ const char *gp_called_service(struct gp_slots *slots, struct gp_directory *direc
 {
 	bool is_unix = to->transport == GP_TRANSPORT_UNIX;
 
-	if ((to->flags & GP_KEY_OTHER) || (!is_unix && !is_local(to)))
+	if ((to->flags & GP_KEY_OTHER) ||
+	    (!is_unix && !gp_local(to->address, to->flags & GP_KEY_V6)))
 		return NULL;
 	for (uint32_t slot = GP_SLOT_OTHER_CLIENT + 1; slot < slots->first_client; slot++) {
 		const struct gp_endpoint_info *info = gp_slots_endpoint(slots, slot);
