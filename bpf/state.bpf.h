@@ -310,7 +310,7 @@ struct gp_unix_side {
 	struct gp_arrival owed[GP_ARRIVALS]; /* what was sent and is not followed yet, and when */
 };
 
-#define GP_UNIX_CONNECTIONS 4096
+#define GP_UNIX_CONNECTIONS 2048
 
 _Static_assert(sizeof(struct gp_conn) <= 184, "448 bytes a connection with the kernel's own");
 
