@@ -36,7 +36,7 @@ SERVERS += $(if $(GO),$(patsubst tests/servers/%.go,$(B)/tests/servers/%, \
 	$(wildcard tests/servers/*.go)))
 # What unit tests may use: everything that needs neither the kernel's maps nor privileges.
 PURE := arena cgroup_figures cgroup_name cgroup_stats config culprit drain events export_json \
-	export_table format hierarchy hist host_stats identity json_endpoint json_event json_operation \
+	export_table format hierarchy hist hook host_stats identity json_endpoint json_event json_operation \
 	json_record json_writer keeper kernel_text local log names only option origin output place privileges \
 	protocol protocol_dns protocol_http protocol_postgresql protocol_redis room settings sink snapshot \
 	snapshot_copy snapshot_operation syscalls table_operation table_row table_text table_where text \

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "hook.h"
 
-#include <bpf/btf.h>
+#include <errno.h>
 #include <string.h>
 
+#include "log.h"
 #include "own.h"
+#include "protocol.h"
 
 static bool with_sched(const struct gp_config *cfg)
 {
@@ -27,96 +29,342 @@ static bool with_unix(const struct gp_config *cfg)
 	return !cfg->ports;
 }
 
-const struct gp_hook gp_hooks[] = {
-	{"data readable", "tp_btf/sk_data_ready", "arrive_tp", "btf_trace_sk_data_ready", NULL,
-	 true, "goldpan cannot see when requests arrive"},
-	{"application receives", "tp_btf/skb_copy_datagram_iovec", "read_tp",
-	 "btf_trace_skb_copy_datagram_iovec", NULL, true,
-	 "goldpan cannot see when requests are read"},
-	{"application sends", "tp_btf/tcp_sendmsg_locked", "send_tp",
-	 "btf_trace_tcp_sendmsg_locked", NULL, true, "goldpan cannot see when responses are sent"},
-	{"connection state", "tp_btf/inet_sock_set_state", "state_tp",
-	 "btf_trace_inet_sock_set_state", NULL, true, "goldpan cannot see connections come and go"},
-	{"connection state, interrupted", "tp_btf/inet_sock_set_state", "state_again_tp",
-	 "btf_trace_inet_sock_set_state", NULL, false,
-	 "connections that come or go while another does on the same CPU may be missed"},
-	{"packets dropped", "tp_btf/kfree_skb", "discard_tp", "btf_trace_kfree_skb", NULL, false,
-	 "accept_queue.overflows has other packets that listeners dropped, too"},
-	{"resets sent", "tp_btf/tcp_send_reset", "reset_sent_tp", "btf_trace_tcp_send_reset", NULL,
-	 false, "tcp.resets_sent is null"},
-	{"resets received", "tp_btf/tcp_receive_reset", "reset_seen_tp",
-	 "btf_trace_tcp_receive_reset", NULL, false, "tcp.resets_received is null"},
-	{"scheduling", "tp_btf/sched_switch", "switch_tp", "btf_trace_sched_switch", with_sched,
-	 true, "goldpan cannot see who has a CPU; --no-sched does without"},
-	{"waking", "tp_btf/sched_waking", "waking_tp", "btf_trace_sched_waking", with_sched, true,
-	 "goldpan cannot see waits for a CPU; --no-sched does without"},
-	{"thread created", "tp_btf/sched_wakeup_new", "created_tp", "btf_trace_sched_wakeup_new",
-	 with_sched, true, "goldpan cannot see new threads wait; --no-sched does without"},
-	{"program started", "tp_btf/sched_process_exec", "exec_tp", "btf_trace_sched_process_exec",
-	 NULL, true, "goldpan cannot tell programs apart"},
-	{"control group changed", "tp_btf/cgroup_attach_task", "moved_tp",
-	 "btf_trace_cgroup_attach_task", NULL, false,
-	 "a service moved to another control group keeps its name until it starts a program"},
-	{"thread ended", "tp_btf/sched_process_exit", "exit_tp", "btf_trace_sched_process_exit",
-	 without_sched, true, "goldpan cannot see threads end"},
-	{"older sockets", "iter/tcp", "older_tcp", NULL, NULL, false,
-	 "connections older than goldpan are not observed"},
-	{"holders of older sockets", "iter/task_file", "older_holder", NULL, NULL, false,
-	 "listeners older than goldpan have no owner until a connection is served"},
-	{"collection", "iter/bpf_sk_storage_map", "collect", NULL, NULL, true,
-	 "goldpan cannot see what is in flight"},
-	{"unix data readable", "tp_btf/sk_data_ready", "unix_ready", "btf_trace_sk_data_ready",
-	 with_unix, false, "unix sockets are not observed"},
-	{"application receives, unix", "tp_btf/skb_copy_datagram_iovec", "unix_read",
-	 "btf_trace_skb_copy_datagram_iovec", with_unix, false, "unix sockets are not observed"},
-	{"older unix sockets", "iter/unix", "older_unix", NULL, with_unix, false,
-	 "unix sockets are not observed"},
-	{"collection of unix sockets", "iter/bpf_sk_storage_map", "collect_unix", NULL, with_unix,
-	 false, "unix sockets are not observed"},
-	{"datagrams received", "cgroup_skb/ingress", "datagram_in", NULL, with_dns, false,
-	 "UDP and DNS are not observed"},
-	{"datagrams sent", "cgroup_skb/egress", "datagram_out", NULL, with_dns, false,
-	 "UDP and DNS are not observed"},
-	{"datagram sockets bound, IPv4", "cgroup/post_bind4", "datagram_bind4", NULL, with_dns,
-	 false, "a server's datagrams have no owner until it has sent one"},
-	{"datagram sockets bound, IPv6", "cgroup/post_bind6", "datagram_bind6", NULL, with_dns,
-	 false, "a server's datagrams have no owner until it has sent one"},
-	{"holders of older datagram sockets", "iter/task_file", "older_udp", NULL, with_dns, false,
-	 "datagrams of a server older than goldpan have no owner until it has sent one"},
-	{"datagram sockets closed", "cgroup/sock_release", "datagram_end", NULL, with_dns, false,
-	 "queries whose socket was closed before the answer are not counted"},
-	{"collection of datagrams", "iter/bpf_sk_storage_map", "collect_udp", NULL, with_dns, false,
-	 "queries of DNS are not seen in flight, nor given up"},
+/* DNS has programs of its own. */
+static bool with_payload(const struct gp_config *cfg)
+{
+	return cfg->protocols & ~(1u << GP_PROTOCOL_DNS);
+}
+
+const struct gp_kind gp_kinds[] = {
+	{
+		"arrive",
+		"data readable",
+		NULL,
+		true,
+		"goldpan cannot see when requests arrive",
+		{{.name = "tp", .part = {{.at = "tp_btf/sk_data_ready", .program = "arrive_tp"}}}},
+	},
+	{
+		"read",
+		"application receives",
+		NULL,
+		true,
+		"goldpan cannot see when requests are read",
+		{{.name = "tp",
+		  .part = {{.at = "tp_btf/skb_copy_datagram_iovec", .program = "read_tp"}}}},
+	},
+	{
+		"send",
+		"application sends",
+		NULL,
+		true,
+		"goldpan cannot see when responses are sent",
+		{{.name = "tp",
+		  .part = {{.at = "tp_btf/tcp_sendmsg_locked", .program = "send_tp"}}}},
+	},
+	{
+		"payload",
+		"payload received",
+		with_payload,
+		false,
+		"no protocol of TCP is recognised: requests are counted by turns",
+		{{.name = "dynptr", .part = {{.at = "kfunc/bpf_dynptr_from_skb"}}}},
+	},
+	{
+		"state",
+		"connection state",
+		NULL,
+		true,
+		"goldpan cannot see connections come and go",
+		{{.name = "tp",
+		  .part = {{.at = "tp_btf/inet_sock_set_state", .program = "state_tp"}}}},
+	},
+	{
+		"state-again",
+		"connection state, interrupted",
+		NULL,
+		false,
+		"connections that come or go while another does on the same CPU may be missed",
+		{{.name = "tp",
+		  .part = {{.at = "tp_btf/inet_sock_set_state", .program = "state_again_tp"}}}},
+	},
+	{
+		"discard",
+		"packets dropped",
+		NULL,
+		false,
+		"accept_queue.overflows has other packets that listeners dropped, too",
+		{{.name = "tp",
+		  .part = {{.at = "tp_btf/kfree_skb", .program = "discard_tp", .arguments = 4}}}},
+	},
+	{
+		"reset-sent",
+		"resets sent",
+		NULL,
+		false,
+		"tcp.resets_sent is null",
+		{{.name = "tp",
+		  .part = {{.at = "tp_btf/tcp_send_reset", .program = "reset_sent_tp"}}}},
+	},
+	{
+		"reset-seen",
+		"resets received",
+		NULL,
+		false,
+		"tcp.resets_received is null",
+		{{.name = "tp",
+		  .part = {{.at = "tp_btf/tcp_receive_reset", .program = "reset_seen_tp"}}}},
+	},
+	{
+		"switch",
+		"scheduling",
+		with_sched,
+		true,
+		"goldpan cannot see who has a CPU; --no-sched does without",
+		{{.name = "tp",
+		  .part = {{.at = "tp_btf/sched_switch", .program = "switch_tp", .arguments = 4}}}},
+	},
+	{
+		"waking",
+		"waking",
+		with_sched,
+		true,
+		"goldpan cannot see waits for a CPU; --no-sched does without",
+		{{.name = "tp", .part = {{.at = "tp_btf/sched_waking", .program = "waking_tp"}}}},
+	},
+	{
+		"created",
+		"thread created",
+		with_sched,
+		true,
+		"goldpan cannot see new threads wait; --no-sched does without",
+		{{.name = "tp",
+		  .part = {{.at = "tp_btf/sched_wakeup_new", .program = "created_tp"}}}},
+	},
+	{
+		"exec",
+		"program started",
+		NULL,
+		true,
+		"goldpan cannot tell programs apart",
+		{{.name = "tp",
+		  .part = {{.at = "tp_btf/sched_process_exec", .program = "exec_tp"}}}},
+	},
+	{
+		"moved",
+		"control group changed",
+		NULL,
+		false,
+		"a service moved to another control group keeps its name until it starts a program",
+		{{.name = "tp",
+		  .part = {{.at = "tp_btf/cgroup_attach_task", .program = "moved_tp"}}}},
+	},
+	{
+		"exit",
+		"thread ended",
+		without_sched,
+		true,
+		"goldpan cannot see threads end",
+		{{.name = "tp",
+		  .part = {{.at = "tp_btf/sched_process_exit", .program = "exit_tp"}}}},
+	},
+	{
+		"older",
+		"older sockets",
+		NULL,
+		false,
+		"connections older than goldpan are not observed",
+		{{.name = "iter", .part = {{.at = "iter/tcp", .program = "older_tcp"}}}},
+	},
+	{
+		"holder",
+		"holders of older sockets",
+		NULL,
+		false,
+		"listeners older than goldpan have no owner until a connection is served",
+		{{.name = "iter", .part = {{.at = "iter/task_file", .program = "older_holder"}}}},
+	},
+	{
+		"collect",
+		"collection",
+		NULL,
+		true,
+		"goldpan cannot see what is in flight",
+		{{.name = "iter",
+		  .part = {{.at = "iter/bpf_sk_storage_map", .program = "collect"}}}},
+	},
+	{
+		"unix-queue",
+		"unix queues counted",
+		with_unix,
+		false,
+		"unix sockets are not observed",
+		{{.name = "member", .part = {{.at = "member/unix_sock.inq_len"}}}},
+	},
+	{
+		"unix-arrive",
+		"unix data readable",
+		with_unix,
+		false,
+		"unix sockets are not observed",
+		{{.name = "tp", .part = {{.at = "tp_btf/sk_data_ready", .program = "unix_ready"}}}},
+	},
+	{
+		"unix-read",
+		"application receives, unix",
+		with_unix,
+		false,
+		"unix sockets are not observed",
+		{{.name = "tp", .part = {{.at = "tp_btf/skb_copy_datagram_iovec", .program = "unix_read"}}}},
+	},
+	{
+		"unix-older",
+		"older unix sockets",
+		with_unix,
+		false,
+		"unix sockets are not observed",
+		{{.name = "iter", .part = {{.at = "iter/unix", .program = "older_unix"}}}},
+	},
+	{
+		"unix-collect",
+		"collection of unix sockets",
+		with_unix,
+		false,
+		"unix sockets are not observed",
+		{{.name = "iter", .part = {{.at = "iter/bpf_sk_storage_map", .program = "collect_unix"}}}},
+	},
+	{
+		"datagram-in",
+		"datagrams received",
+		with_dns,
+		false,
+		"UDP and DNS are not observed",
+		{{.name = "cgroup",
+		  .part = {{.at = "cgroup_skb/ingress", .program = "datagram_in"}}}},
+	},
+	{
+		"datagram-out",
+		"datagrams sent",
+		with_dns,
+		false,
+		"UDP and DNS are not observed",
+		{{.name = "cgroup",
+		  .part = {{.at = "cgroup_skb/egress", .program = "datagram_out"}}}},
+	},
+	{
+		"datagram-bind4",
+		"datagram sockets bound, IPv4",
+		with_dns,
+		false,
+		"a server's datagrams have no owner until it has sent one",
+		{{.name = "cgroup",
+		  .part = {{.at = "cgroup/post_bind4", .program = "datagram_bind4"}}}},
+	},
+	{
+		"datagram-bind6",
+		"datagram sockets bound, IPv6",
+		with_dns,
+		false,
+		"a server's datagrams have no owner until it has sent one",
+		{{.name = "cgroup",
+		  .part = {{.at = "cgroup/post_bind6", .program = "datagram_bind6"}}}},
+	},
+	{
+		"datagram-holder",
+		"holders of older datagram sockets",
+		with_dns,
+		false,
+		"datagrams of a server older than goldpan have no owner until it has sent one",
+		{{.name = "iter", .part = {{.at = "iter/task_file", .program = "older_udp"}}}},
+	},
+	{
+		"datagram-end",
+		"datagram sockets closed",
+		with_dns,
+		false,
+		"queries whose socket was closed before the answer are not counted",
+		{{.name = "cgroup",
+		  .part = {{.at = "cgroup/sock_release", .program = "datagram_end"}}}},
+	},
+	{
+		"datagram-collect",
+		"collection of datagrams",
+		with_dns,
+		false,
+		"queries of DNS are not seen in flight, nor given up",
+		{{.name = "iter",
+		  .part = {{.at = "iter/bpf_sk_storage_map", .program = "collect_udp"}}}},
+	},
 };
 
-const size_t gp_hooks_count = ARRAY_SIZE(gp_hooks);
+const size_t gp_kinds_count = ARRAY_SIZE(gp_kinds);
 
-bool gp_hook_of_datagrams(const struct gp_hook *hook)
+bool gp_kind_of_datagrams(const struct gp_kind *kind)
 {
-	return hook->wanted == with_dns;
+	return kind->wanted == with_dns;
 }
 
-bool gp_hook_of_unix(const struct gp_hook *hook)
+bool gp_kind_of_unix(const struct gp_kind *kind)
 {
-	return hook->wanted == with_unix;
+	return kind->wanted == with_unix;
 }
 
-/* How many bytes a queue holds tells what was read: the kernel keeps that since 6.17 or so. */
-static bool counts_unix_queues(const struct btf *kernel)
+static bool is_named(const char *name, const char *text, size_t len)
 {
-	int id = btf__find_by_name_kind(kernel, "unix_sock", BTF_KIND_STRUCT);
-	const struct btf_type *type = id > 0 ? btf__type_by_id(kernel, id) : NULL;
-	const struct btf_member *member = type ? btf_members(type) : NULL;
-
-	for (uint16_t i = 0; type && i < btf_vlen(type); i++)
-		if (!strcmp(btf__name_by_offset(kernel, member[i].name_off), "inq_len"))
-			return true;
-	return false;
+	return name && strlen(name) == len && !memcmp(name, text, len);
 }
 
-bool gp_hook_present(const struct gp_hook *hook, const struct btf *kernel)
+static const struct gp_way *find_way(const struct gp_kind *kind, const char *name, size_t len)
 {
-	if (gp_hook_of_unix(hook) && !counts_unix_queues(kernel))
-		return false;
-	return !hook->needs || btf__find_by_name_kind(kernel, hook->needs, BTF_KIND_TYPEDEF) > 0;
+	for (size_t i = 0; i < GP_WAYS; i++)
+		if (is_named(kind->way[i].name, name, len))
+			return &kind->way[i];
+	return NULL;
+}
+
+/* The way that one part of a list, "send=fentry", names, and the kind it is of; or NULL. */
+static const struct gp_way *read_part(const char *part, size_t len, const struct gp_kind **of)
+{
+	const char *equals = memchr(part, '=', len);
+
+	for (size_t i = 0; equals && i < gp_kinds_count; i++) {
+		*of = &gp_kinds[i];
+		if (is_named(gp_kinds[i].key, part, equals - part))
+			return find_way(*of, equals + 1, part + len - equals - 1);
+	}
+	return NULL;
+}
+
+int gp_hook_check(const char *list)
+{
+	const struct gp_kind *kind;
+
+	for (const char *part = list; part && *part; part += *part == ',') {
+		size_t len = strcspn(part, ",");
+
+		if (!read_part(part, len, &kind)) {
+			gp_error(GP_HOOKS_VARIABLE ": '%.*s' is no kind of event and one of its "
+						   "ways, such as send=fentry",
+				 (int)len, part);
+			return -EINVAL;
+		}
+		part += len;
+	}
+	return 0;
+}
+
+const struct gp_way *gp_hook_forced(const char *list, const struct gp_kind *kind)
+{
+	const struct gp_way *forced = NULL, *way;
+	const struct gp_kind *of;
+
+	for (const char *part = list; part && *part; part += *part == ',') {
+		size_t len = strcspn(part, ",");
+
+		way = read_part(part, len, &of);
+		if (way && of == kind)
+			forced = way;
+		part += len;
+	}
+	return forced;
 }

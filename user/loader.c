@@ -9,24 +9,25 @@
 #include <string.h>
 
 #include "bpf_object.h"
-#include "cgroup.h"
 #include "hook.h"
 #include "log.h"
 #include "own.h"
 #include "programs.h"
-#include "unix_programs.h"
 #include "slots.h"
+#include "unix_programs.h"
+
+struct attached {
+	const char *program;
+	struct bpf_link *link;
+};
 
 struct gp_loader {
 	struct goldpan_bpf *bpf;
 	struct gp_programs *programs;
-	struct btf *kernel; /* until all is loaded */
 	unsigned int shards;
-	struct gp_choice *choice;
-	size_t choices;
-	struct bpf_link **link;	    /* one for each hook; NULL where not attached */
-	struct gp_cgroups *cgroups; /* NULL: datagrams are not seen */
-	bool with_unix;
+	struct gp_ways *ways;
+	struct attached *attached;
+	size_t attachments;
 };
 
 /* What libbpf says is of use to whoever looks for the reason a program was refused. */
@@ -88,27 +89,29 @@ static int resize(struct gp_loader *l, const struct gp_config *cfg)
 	return 0;
 }
 
-/* The place of a controller of v1 in the kernel's table of them, or -EOPNOTSUPP, said. */
+/* The place of a controller of v1 in the kernel's table of them, or -errno. */
 static int place_of(const struct gp_loader *l, const char *controller, int *place)
 {
-	const struct btf *kernel = l->kernel;
-	int id = btf__find_by_name_kind(kernel, "cgroup_subsys_id", BTF_KIND_ENUM);
+	struct btf *kernel = btf__load_vmlinux_btf();
+	int id = kernel ? btf__find_by_name_kind(kernel, "cgroup_subsys_id", BTF_KIND_ENUM) : -1;
 	const struct btf_type *type = id > 0 ? btf__type_by_id(kernel, id) : NULL;
+	bool found = false;
 	char name[64];
 
 	snprintf(name, sizeof(name), "%s_cgrp_id", controller);
-	for (int i = 0; type && i < btf_vlen(type); i++) {
+	for (int i = 0; type && i < btf_vlen(type) && !found; i++) {
 		const struct btf_enum *one = &btf_enum(type)[i];
 
-		if (strcmp(btf__name_by_offset(kernel, one->name_off), name))
-			continue;
+		found = !strcmp(btf__name_by_offset(kernel, one->name_off), name);
 		*place = one->val;
-		return 0;
 	}
-	gp_error("--cgroup: this kernel does not tell the control group of a process in the "
-		 "hierarchy of '%s': give one of another hierarchy",
-		 controller);
-	return -EOPNOTSUPP;
+	btf__free(kernel);
+	if (found)
+		return 0;
+	return gp_ways_fail(l->ways,
+			    "--cgroup: this kernel does not tell the control group of a process in "
+			    "the hierarchy of '%s': give one of another hierarchy",
+			    controller) ?: -EOPNOTSUPP;
 }
 
 /* Who is asked for. */
@@ -116,13 +119,14 @@ static int configure_only(struct gp_loader *l, const struct gp_config *cfg)
 {
 	struct goldpan_bpf__rodata *settings = l->bpf->rodata;
 	const struct gp_only_group *group = &cfg->only_group;
+	int place = -1, err = 0;
 
+	if (group->controller[0])
+		err = place_of(l, group->controller, &place);
 	settings->gp_only_pid = cfg->only_pid;
 	settings->gp_only_cgroup = group->id;
-	settings->gp_only_subsys = -1;
-	if (!group->controller[0])
-		return 0;
-	return place_of(l, group->controller, &settings->gp_only_subsys);
+	settings->gp_only_subsys = place;
+	return err;
 }
 
 static int configure(struct gp_loader *l, const struct gp_config *cfg)
@@ -130,17 +134,12 @@ static int configure(struct gp_loader *l, const struct gp_config *cfg)
 	struct goldpan_bpf__rodata *settings = l->bpf->rodata;
 	int err;
 
-	if (cfg->ports > GP_PORT_RANGES) {
-		gp_error("--port may be given %d times at most, not %zu", GP_PORT_RANGES,
-			 cfg->ports);
-		return -E2BIG;
-	}
 	settings->gp_shards = l->shards;
 	settings->gp_threads_mask = cfg->max_threads - 1;
 	settings->gp_with_sched = !cfg->no_sched;
 	settings->gp_with_client = !cfg->no_client;
-	settings->gp_with_unix = l->with_unix;
-	settings->gp_protocols = cfg->protocols;
+	settings->gp_with_unix = gp_ways_unix(l->ways);
+	settings->gp_protocols = gp_ways_protocols(l->ways);
 	settings->gp_payer_endpoints[GP_ROLE_SERVER] = gp_slots_first_client(cfg) / GP_PAYER_SHARE;
 	settings->gp_payer_endpoints[GP_ROLE_CLIENT] =
 		(cfg->max_endpoints - gp_slots_first_client(cfg)) / GP_PAYER_SHARE;
@@ -161,106 +160,18 @@ static bool is_of_cgroup(const struct bpf_program *program)
 	return type == BPF_PROG_TYPE_CGROUP_SKB || type == BPF_PROG_TYPE_CGROUP_SOCK;
 }
 
-/* Whether programs can be attached to control groups: 0, or -errno of a try with an empty one. */
-static int try_cgroup(const struct gp_cgroups *cgroups)
-{
-	const struct bpf_insn passes[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_CGROUP_INET_SOCK_RELEASE);
-	gp_auto(gp_close) int program = -1, link = -1;
-
-	program = bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK, NULL, "GPL", passes, ARRAY_SIZE(passes),
-				&opts);
-	if (program < 0)
-		return program;
-	link = bpf_link_create(program, gp_cgroups_root(cgroups), BPF_CGROUP_INET_SOCK_RELEASE,
-			       NULL);
-	return link < 0 ? link : 0;
-}
-
-/* Datagrams are seen at the root of the control groups; where they cannot be, TCP is all. */
-static int choose_datagrams(struct gp_loader *l, const struct gp_config *cfg)
-{
-	int err;
-
-	if (!(cfg->protocols & 1u << GP_PROTOCOL_DNS))
-		return 0;
-	err = gp_cgroups_new(&l->cgroups);
-	if (!err)
-		err = try_cgroup(l->cgroups);
-	if (!err || err == -ENOMEM)
-		return err;
-	gp_cgroups_free(&l->cgroups);
-	if (err == -ENOENT)
-		gp_warning("there are no v2 control groups: UDP and DNS are not observed");
-	else
-		gp_warning("programs cannot be attached to control groups (%s; needs "
-			   "CAP_NET_ADMIN): UDP and DNS are not observed",
-			   strerror(-err));
-	return 0;
-}
-
-/* Switches on what is wanted and there; says what is not there. */
-static int choose_hooks(struct gp_loader *l, const struct gp_config *cfg)
-{
-	const struct btf *kernel = l->kernel = btf__load_vmlinux_btf();
-	const char *said = "";
-
-	if (!kernel) {
-		gp_error("this kernel does not describe its types (no /sys/kernel/btf/vmlinux, "
-			 "CONFIG_DEBUG_INFO_BTF); goldpan needs that");
-		return -ENOENT;
-	}
-	for (size_t i = 0; i < gp_hooks_count; i++) {
-		const struct gp_hook *hook = &gp_hooks[i];
-		struct bpf_program *program =
-			bpf_object__find_program_by_name(l->bpf->obj, hook->program);
-		bool wanted = !hook->wanted || hook->wanted(cfg);
-		bool present = gp_hook_present(hook, kernel);
-
-		if (!program)
-			return -ENOENT;
-		if (gp_hook_of_datagrams(hook))
-			present = l->cgroups;
-		bpf_program__set_autoload(program, wanted && present);
-		if (!wanted)
-			continue;
-		l->choice[l->choices++] = (struct gp_choice){
-			.event = hook->event,
-			.hook = present ? hook->hook : NULL,
-			.missing = present ? NULL : hook->missing,
-		};
-		if (gp_hook_of_unix(hook))
-			l->with_unix = present;
-		if (present || gp_hook_of_datagrams(hook) || !strcmp(said, hook->missing))
-			continue; /* what is missing was said */
-		said = hook->missing;
-		if (hook->required) {
-			gp_error("this kernel has no %s: %s", hook->hook, hook->missing);
-			return -EOPNOTSUPP;
-		}
-		gp_warning("this kernel has no %s: %s", hook->hook, hook->missing);
-	}
-	return 0;
-}
-
 /* What is kept of datagrams and unix sockets only their programs need. */
 static int choose_maps(struct gp_loader *l)
 {
+	bool datagrams = gp_ways_cgroups(l->ways), with_unix = gp_ways_unix(l->ways);
 	const struct {
 		struct bpf_map *map;
 		bool needed;
 	} maps[] = {
-		{l->bpf->maps.datagrams, l->cgroups},
-		{l->bpf->maps.queries, l->cgroups},
-		{l->bpf->maps.unix_ids, l->with_unix},
-		{l->bpf->maps.unix_sides, l->with_unix},
-		{l->bpf->maps.unix_slots, l->with_unix},
-		{l->bpf->maps.unix_paths, l->with_unix},
-		{l->bpf->maps.unix_ready_at, l->with_unix},
-		{l->bpf->maps.unix_read_at, l->with_unix},
+		{l->bpf->maps.datagrams, datagrams},	 {l->bpf->maps.queries, datagrams},
+		{l->bpf->maps.unix_ids, with_unix},	 {l->bpf->maps.unix_sides, with_unix},
+		{l->bpf->maps.unix_slots, with_unix},	 {l->bpf->maps.unix_paths, with_unix},
+		{l->bpf->maps.unix_ready_at, with_unix}, {l->bpf->maps.unix_read_at, with_unix},
 	};
 	int err = 0;
 
@@ -269,17 +180,67 @@ static int choose_maps(struct gp_loader *l)
 	return err;
 }
 
-static int load(struct gp_loader *l)
+/* Switches on the programs of the ways that were chosen; no others. */
+static int choose_programs(struct gp_loader *l)
 {
-	int err = gp_programs_load(&l->programs, l->bpf);
+	size_t n;
+	const struct gp_choosing *row = gp_ways_chosen(l->ways, &n);
+	struct bpf_program *program;
 
-	if (err == -EPERM)
-		gp_error("loading BPF programs is not permitted: run goldpan as root, or with the "
-			 "capabilities CAP_BPF and CAP_PERFMON");
-	else if (err)
-		gp_error("the kernel refused goldpan's BPF programs (%s); -v shows why",
-			 strerror(-err));
-	return err;
+	bpf_object__for_each_program(program, l->bpf->obj)
+	{
+		bpf_program__set_autoload(program, false);
+	}
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = 0; row[i].way && j < GP_PARTS; j++) {
+			const struct gp_hook *hook = &row[i].way->part[j];
+			const char *name = hook->program;
+
+			if (hook->small && gp_ways_small_stack(l->ways))
+				name = hook->small;
+			if (!name || !row[i].part[j])
+				continue;
+			program = bpf_object__find_program_by_name(l->bpf->obj, name);
+			if (!program)
+				return -ENOENT;
+			bpf_program__set_autoload(program, true);
+		}
+	}
+	return 0;
+}
+
+/* Opens, configures and loads the object. 0, or -errno. */
+static int load(struct gp_loader *l, const struct gp_config *cfg)
+{
+	int err;
+
+	l->bpf = goldpan_bpf__open();
+	if (!l->bpf)
+		return -ENOMEM;
+	err = choose_programs(l);
+	if (!err)
+		err = choose_maps(l);
+	if (!err)
+		err = configure(l, cfg);
+	return err ?: gp_programs_load(&l->programs, l->bpf);
+}
+
+/*
+ * An older verifier may not follow the parsers to their end. Without them it has less to look at:
+ * so that is tried before giving up.
+ */
+static int load_what_is_possible(struct gp_loader *l, const struct gp_config *cfg)
+{
+	const struct gp_choosing *payload = gp_ways_find(l->ways, "payload");
+	int err = load(l, cfg);
+
+	if (!err || err == -EPERM || err == -ENOMEM || gp_ways_unable(l->ways) || !payload ||
+	    !payload->way)
+		return err;
+	gp_debug("the kernel refused the parsers of protocols (%s)", strerror(-err));
+	goldpan_bpf__destroy(TAKE_PTR(l->bpf));
+	gp_ways_refuse(l->ways, "payload", "the kernel's verifier refused the parsers");
+	return load(l, cfg);
 }
 
 /* A collection's iterator walks over storage of goldpan's own. */
@@ -302,37 +263,44 @@ static struct bpf_link *attach(const struct gp_loader *l, struct bpf_program *pr
 	if (!strcmp(name, "collect_unix"))
 		return attach_walk(program, l->bpf->maps.unix_ids);
 	if (is_of_cgroup(program))
-		return bpf_program__attach_cgroup(program, gp_cgroups_root(l->cgroups));
+		return bpf_program__attach_cgroup(program,
+						  gp_cgroups_root(gp_ways_cgroups(l->ways)));
 	return bpf_program__attach(program);
 }
 
 int gp_loader_attach(struct gp_loader *l)
 {
-	int err = l->with_unix ? gp_unix_programs_connect(l->bpf, l->programs) : 0;
+	int err = gp_ways_unix(l->ways) ? gp_unix_programs_connect(l->bpf, l->programs) : 0;
 
 	if (err) {
 		gp_error("the kernel refused to hand unix sockets over to their programs (%s)",
 			 strerror(-err));
 		return err;
 	}
-	for (size_t i = 0; i < gp_hooks_count; i++) {
-		struct bpf_program *program = gp_programs_find(l->programs, gp_hooks[i].program);
+	for (size_t i = 0; i < gp_programs_count(l->programs); i++) {
+		const char *name = gp_programs_name(l->programs, i);
+		struct bpf_program *program = gp_programs_find(l->programs, name);
+		struct attached *a = &l->attached[l->attachments];
 
-		if (!program || gp_unix_programs_has(gp_hooks[i].program))
+		if (gp_unix_programs_has(name))
 			continue;
-		l->link[i] = attach(l, program);
-		if (l->link[i])
+		a->program = name;
+		a->link = attach(l, program);
+		l->attachments++;
+		if (a->link)
 			continue;
 		err = -errno;
-		gp_error("the kernel refused to attach %s (%s): %s", gp_hooks[i].hook,
-			 strerror(-err), gp_hooks[i].missing);
+		gp_error("the kernel refused to attach %s (%s); `goldpan doctor` says what it "
+			 "has",
+			 bpf_program__section_name(program), strerror(-err));
 		return err;
 	}
 	gp_programs_settle(l->programs);
 	return 0;
 }
 
-int gp_loader_new(struct gp_loader **out, const struct gp_config *cfg)
+/* Chooses the ways and loads what they need. What that comes to is in l->ways. 0, or -ENOMEM. */
+static int make(struct gp_loader **out, const struct gp_config *cfg)
 {
 	gp_auto(gp_loader_free) struct gp_loader *l = calloc(1, sizeof(*l));
 	int err;
@@ -341,26 +309,60 @@ int gp_loader_new(struct gp_loader **out, const struct gp_config *cfg)
 		return -ENOMEM;
 	libbpf_set_print(libbpf_says);
 	l->shards = choose_shards();
-	l->choice = calloc(gp_hooks_count, sizeof(*l->choice));
-	l->link = calloc(gp_hooks_count, sizeof(*l->link));
-	l->bpf = goldpan_bpf__open();
-	if (!l->choice || !l->link || !l->bpf)
+	l->attached = calloc(gp_kinds_count * GP_PARTS, sizeof(*l->attached));
+	if (!l->attached)
 		return -ENOMEM;
-	err = choose_datagrams(l, cfg);
-	if (!err)
-		err = choose_hooks(l, cfg);
-	if (!err)
-		err = choose_maps(l);
-	if (!err)
-		err = configure(l, cfg);
-	if (!err)
-		err = load(l);
-	btf__free(l->kernel);
-	l->kernel = NULL;
+	err = gp_ways_new(&l->ways, cfg);
+	if (err)
+		return err;
+	err = gp_ways_unable(l->ways) ? 0 : load_what_is_possible(l, cfg);
+	if (err == -EPERM)
+		err = gp_ways_fail(l->ways, "loading BPF programs is not permitted: run goldpan as "
+					    "root, or with the capabilities CAP_BPF and "
+					    "CAP_PERFMON");
+	else if (err && err != -ENOMEM)
+		err = gp_ways_fail(l->ways,
+				   "the kernel refused goldpan's BPF programs (%s); -v shows why",
+				   strerror(-err));
 	if (err)
 		return err;
 	*out = TAKE_PTR(l);
 	return 0;
+}
+
+int gp_loader_new(struct gp_loader **out, const struct gp_config *cfg)
+{
+	gp_auto(gp_loader_free) struct gp_loader *l = NULL;
+	gp_auto(gp_free) char *missing = NULL;
+	int err;
+
+	if (cfg->ports > GP_PORT_RANGES) {
+		gp_error("--port may be given %d times at most, not %zu", GP_PORT_RANGES,
+			 cfg->ports);
+		return -E2BIG;
+	}
+	err = make(&l, cfg);
+	if (err)
+		return err;
+	if (gp_ways_unable(l->ways)) {
+		gp_error("%s", gp_ways_unable(l->ways));
+		return -EOPNOTSUPP;
+	}
+	missing = gp_ways_missing(l->ways);
+	if (missing)
+		gp_warning("on this kernel %s (goldpan doctor says why)", missing);
+	*out = TAKE_PTR(l);
+	return 0;
+}
+
+int gp_loader_try(struct gp_ways **out, const struct gp_config *cfg)
+{
+	gp_auto(gp_loader_free) struct gp_loader *l = NULL;
+	int err = make(&l, cfg);
+
+	if (!err)
+		*out = TAKE_PTR(l->ways);
+	return err;
 }
 
 void gp_loader_free(struct gp_loader **loader)
@@ -369,13 +371,12 @@ void gp_loader_free(struct gp_loader **loader)
 
 	if (!l)
 		return;
-	for (size_t i = 0; l->link && i < gp_hooks_count; i++)
-		bpf_link__destroy(l->link[i]);
+	for (size_t i = 0; i < l->attachments; i++)
+		bpf_link__destroy(l->attached[i].link);
 	gp_programs_free(&l->programs);
 	goldpan_bpf__destroy(l->bpf);
-	gp_cgroups_free(&l->cgroups);
-	free(l->link);
-	free(l->choice);
+	gp_ways_free(&l->ways);
+	free(l->attached);
 	free(l);
 }
 
@@ -386,9 +387,9 @@ struct goldpan_bpf *gp_loader_bpf(const struct gp_loader *l)
 
 const struct bpf_link *gp_loader_link(const struct gp_loader *l, const char *program)
 {
-	for (size_t i = 0; i < gp_hooks_count; i++)
-		if (!strcmp(gp_hooks[i].program, program))
-			return l->link[i];
+	for (size_t i = 0; i < l->attachments; i++)
+		if (!strcmp(l->attached[i].program, program))
+			return l->attached[i].link;
 	return NULL;
 }
 
@@ -402,8 +403,7 @@ unsigned int gp_loader_shards(const struct gp_loader *l)
 	return l->shards;
 }
 
-const struct gp_choice *gp_loader_choices(const struct gp_loader *l, size_t *n)
+const struct gp_ways *gp_loader_ways(const struct gp_loader *l)
 {
-	*n = l->choices;
-	return l->choice;
+	return l->ways;
 }

@@ -7,7 +7,7 @@
 #define GP_LOADER_H
 
 #include "config.h"
-#include "snapshot.h"
+#include "ways.h"
 
 struct bpf_link;
 struct goldpan_bpf;
@@ -22,6 +22,12 @@ struct gp_programs;
 int gp_loader_new(struct gp_loader **out, const struct gp_config *cfg);
 void gp_loader_free(struct gp_loader **l);
 
+/*
+ * The ways that gp_loader_new would take, found by loading everything and letting go of it again;
+ * says nothing. 0, or -ENOMEM. To be freed.
+ */
+int gp_loader_try(struct gp_ways **out, const struct gp_config *cfg);
+
 /* Attaches every program that was loaded. 0, or -errno likewise. */
 int gp_loader_attach(struct gp_loader *l);
 
@@ -35,7 +41,7 @@ const struct bpf_link *gp_loader_link(const struct gp_loader *l, const char *pro
 /* Copies of each record: 1, 2 or 4. */
 unsigned int gp_loader_shards(const struct gp_loader *l);
 
-/* Hooks in use, for `meta`. The array belongs to the loader. */
-const struct gp_choice *gp_loader_choices(const struct gp_loader *l, size_t *n);
+/* The ways in use. Owned by the loader. */
+const struct gp_ways *gp_loader_ways(const struct gp_loader *l);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "config.h"
+#include "hook.h"
 #include "log.h"
 #include "meta.h"
 #include "own.h"
@@ -61,6 +62,8 @@ int main(int argc, const char **argv)
 		gp_config_print(cfg);
 		return GP_EXIT_DONE;
 	default:
+		if (gp_hook_check(getenv(GP_HOOKS_VARIABLE)))
+			return GP_EXIT_USAGE;
 		settle_protocols(cfg);
 		return gp_run(cfg);
 	}

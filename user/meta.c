@@ -16,7 +16,7 @@ struct gp_meta_store {
 };
 
 int gp_meta_store_new(struct gp_meta_store **out, const struct gp_config *cfg,
-		      const struct gp_loader *loader)
+		      const struct gp_ways *ways)
 {
 	struct gp_meta_store *m = calloc(1, sizeof(*m));
 
@@ -31,10 +31,10 @@ int gp_meta_store_new(struct gp_meta_store **out, const struct gp_config *cfg,
 	m->meta.kernel = m->host.release;
 	m->meta.host = m->host.nodename;
 	clock_gettime(CLOCK_REALTIME, &m->meta.start);
-	m->meta.choice = gp_loader_choices(loader, &m->meta.choices);
+	m->meta.choice = gp_ways_choices(ways, &m->meta.choices);
 	m->meta.bound = m->bound;
 	m->meta.bounds = BOUNDS;
-	m->meta.protocols = cfg->protocols;
+	m->meta.protocols = gp_ways_protocols(ways);
 	*out = m;
 	return 0;
 }

@@ -4,16 +4,16 @@
 #define GP_META_H
 
 #include "config.h"
-#include "loader.h"
 #include "snapshot.h"
+#include "ways.h"
 
 #define GP_VERSION "0.1.0"
 
 struct gp_meta_store;
 
-/* `loader` is borrowed and outlives the store. 0, or -errno. */
+/* `ways` is borrowed and outlives the store. 0, or -errno. */
 int gp_meta_store_new(struct gp_meta_store **out, const struct gp_config *cfg,
-		      const struct gp_loader *loader);
+		      const struct gp_ways *ways);
 void gp_meta_store_free(struct gp_meta_store **m);
 
 const struct gp_meta *gp_meta(const struct gp_meta_store *m);

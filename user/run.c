@@ -100,7 +100,7 @@ static int observe(struct session *s)
 	if (!err)
 		err = gp_older_sockets(s->loader);
 	if (!err)
-		err = gp_meta_store_new(&s->meta, s->cfg, s->loader);
+		err = gp_meta_store_new(&s->meta, s->cfg, gp_loader_ways(s->loader));
 	if (!err)
 		err = gp_collector_new(&s->collector, s->loader, s->slots, s->cfg,
 				       gp_meta(s->meta));

@@ -65,7 +65,7 @@ static void count_missed(struct gp_self *self, const char *name, uint64_t missed
 {
 	if (!strcmp(name, "waking_tp") || !strcmp(name, "switch_tp"))
 		self->dropped[GP_DROP_THREADS] += missed;
-	else if (!strcmp(name, "read_tp") || !strcmp(name, "send_tp"))
+	else if (!strncmp(name, "read_", 5) || !strncmp(name, "send", 4))
 		self->dropped[GP_DROP_CONNECTIONS] += missed;
 }
 

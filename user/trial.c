@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "trial.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "own.h"
+
+struct gp_trial {
+	struct btf *kernel; /* NULL: it does not describe its types */
+};
+
+#define INSN(c, dst, src, o, i)                                                                    \
+	((struct bpf_insn){.code = (c), .dst_reg = (dst), .src_reg = (src), .off = (o), .imm = (i)})
+#define SET(reg, value) INSN(BPF_ALU64 | BPF_MOV | BPF_K, reg, 0, 0, value)
+#define LOAD_ARGUMENT(reg, n) INSN(BPF_LDX | BPF_MEM | BPF_DW, reg, BPF_REG_1, (n)*8, 0)
+#define LOAD_FIRST_ARGUMENT(reg) LOAD_ARGUMENT(reg, 0)
+#define CALL(kind, id) INSN(BPF_JMP | BPF_CALL, 0, kind, 0, id)
+#define EXIT INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+
+static bool begins(const char *text, const char *with)
+{
+	return !strncmp(text, with, strlen(with));
+}
+
+int gp_trial_new(struct gp_trial **out)
+{
+	struct gp_trial *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	t->kernel = btf__load_vmlinux_btf();
+	*out = t;
+	return 0;
+}
+
+void gp_trial_free(struct gp_trial **trial)
+{
+	struct gp_trial *t = TAKE_PTR(*trial);
+
+	if (!t)
+		return;
+	btf__free(t->kernel);
+	free(t);
+}
+
+int gp_trial_bpf(const struct gp_trial *t)
+{
+	const struct bpf_insn nothing[] = {SET(BPF_REG_0, 0), EXIT};
+	gp_auto(gp_close) int program = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "gp_trial",
+						      "GPL", nothing, ARRAY_SIZE(nothing), NULL);
+
+	return program < 0 ? program : 0;
+}
+
+int gp_trial_btf(const struct gp_trial *t)
+{
+	return t->kernel ? 0 : -ENOENT;
+}
+
+/* What a tracing program is attached to, in the kernel's BTF; or -ENOENT. */
+static int target(const struct gp_trial *t, const char *at, enum bpf_attach_type type)
+{
+	const char *name = strchr(at, '/');
+	int kind = type == BPF_TRACE_RAW_TP ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC, id;
+	char full[128];
+
+	if (!t->kernel || !name)
+		return -ENOENT;
+	snprintf(full, sizeof(full), "%s%s",
+		 type == BPF_TRACE_RAW_TP ? "btf_trace_"
+		 : type == BPF_TRACE_ITER ? "bpf_iter_"
+					  : "",
+		 name + 1);
+	id = btf__find_by_name_kind(t->kernel, full, kind);
+	return id > 0 ? id : -ENOENT;
+}
+
+/* Loads a program for `at` that consists of `code`. A descriptor, or -errno. */
+static int load(const struct gp_trial *t, const char *at, const struct bpf_insn *code, size_t n)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts);
+	enum bpf_prog_type type;
+	int id;
+
+	if (libbpf_prog_type_by_name(at, &type, &opts.expected_attach_type))
+		return -EINVAL;
+	if (type == BPF_PROG_TYPE_TRACING) {
+		id = target(t, at, opts.expected_attach_type);
+		if (id < 0)
+			return id;
+		opts.attach_btf_id = id;
+	}
+	return bpf_prog_load(type, "gp_trial", "GPL", code, n, &opts);
+}
+
+/* Keys and values of a map with sockets must be described. A descriptor, or -errno. */
+static int make_storage(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
+	struct btf *btf = btf__new_empty();
+	int id, map = -ENOMEM;
+
+	if (!btf)
+		return -ENOMEM;
+	id = btf__add_int(btf, "int", sizeof(int), BTF_INT_SIGNED);
+	if (id > 0)
+		map = btf__load_into_kernel(btf);
+	if (!map) {
+		opts.btf_fd = btf__fd(btf);
+		opts.btf_key_type_id = opts.btf_value_type_id = id;
+		map = bpf_map_create(BPF_MAP_TYPE_SK_STORAGE, "gp_trial", sizeof(int), sizeof(int),
+				     0, &opts);
+	}
+	btf__free(btf);
+	return map;
+}
+
+int gp_trial_storage(const struct gp_trial *t)
+{
+	gp_auto(gp_close) int map = make_storage(), program = -1;
+
+	if (map < 0)
+		return map;
+	const struct bpf_insn code[] = {
+		LOAD_FIRST_ARGUMENT(BPF_REG_2),
+		INSN(BPF_LD | BPF_DW | BPF_IMM, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, map),
+		INSN(0, 0, 0, 0, 0),
+		SET(BPF_REG_3, 0),
+		SET(BPF_REG_4, 0),
+		CALL(0, BPF_FUNC_sk_storage_get),
+		SET(BPF_REG_0, 0),
+		EXIT,
+	};
+
+	program = load(t, "tp_btf/inet_sock_set_state", code, ARRAY_SIZE(code));
+	return program < 0 ? program : 0;
+}
+
+int gp_trial_loop(const struct gp_trial *t)
+{
+	int has = libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_loop, NULL);
+
+	return has < 0 ? has : has ? 0 : -EOPNOTSUPP;
+}
+
+int gp_trial_stack(const struct gp_trial *t)
+{
+	const struct bpf_insn code[] = {
+		INSN(BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, -480, 0),
+		CALL(BPF_PSEUDO_CALL, 2), /* of what stands behind the EXIT */
+		SET(BPF_REG_0, 0),
+		EXIT,
+		INSN(BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, -480, 0),
+		SET(BPF_REG_0, 0),
+		EXIT,
+	};
+	gp_auto(gp_close) int program =
+		load(t, "tp_btf/inet_sock_set_state", code, ARRAY_SIZE(code));
+
+	return program < 0 ? program : 0;
+}
+
+/* Whether a tracing program may ask for the bytes of an skb. */
+static int try_skb_kfunc(const struct gp_trial *t, const char *name)
+{
+	int id = t->kernel ? btf__find_by_name_kind(t->kernel, name, BTF_KIND_FUNC) : -ENOENT;
+	const struct bpf_insn code[] = {
+		LOAD_FIRST_ARGUMENT(BPF_REG_1),
+		SET(BPF_REG_2, 0),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3, BPF_REG_10, 0, 0),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_3, 0, 0, -16),
+		CALL(BPF_PSEUDO_KFUNC_CALL, id),
+		SET(BPF_REG_0, 0),
+		EXIT,
+	};
+	gp_auto(gp_close) int program = -1;
+
+	if (id <= 0)
+		return -ENOENT;
+	program = load(t, "tp_btf/skb_copy_datagram_iovec", code, ARRAY_SIZE(code));
+	return program < 0 ? program : 0;
+}
+
+/* Whether a structure of the kernel has a member: "unix_sock.inq_len". */
+static int try_member(const struct gp_trial *t, const char *name)
+{
+	const char *dot = strchr(name, '.');
+	gp_auto(gp_free) char *of = strndup(name, dot - name);
+	int id = of && t->kernel ? btf__find_by_name_kind(t->kernel, of, BTF_KIND_STRUCT) : -1;
+	const struct btf_type *type = id > 0 ? btf__type_by_id(t->kernel, id) : NULL;
+
+	for (int i = 0; type && i < btf_vlen(type); i++)
+		if (!strcmp(btf__name_by_offset(t->kernel, btf_members(type)[i].name_off), dot + 1))
+			return 0;
+	return -ENOENT;
+}
+
+/* Attaches, and lets go again. Iterators have to be loaded only: each wants something else. */
+static int try_attach(int program, const char *at, int cgroup)
+{
+	enum bpf_attach_type attach;
+	enum bpf_prog_type type;
+	gp_auto(gp_close) int link = -1;
+	int err = libbpf_prog_type_by_name(at, &type, &attach);
+
+	if (err || attach == BPF_TRACE_ITER)
+		return err;
+	if (type == BPF_PROG_TYPE_TRACING)
+		link = bpf_raw_tracepoint_open(NULL, program);
+	else
+		link = bpf_link_create(program, cgroup, attach, NULL);
+	return link < 0 ? link : 0;
+}
+
+int gp_trial_hook(const struct gp_trial *t, const char *at, unsigned int arguments, int cgroup)
+{
+	bool is_of_cgroup = begins(at, "cgroup");
+	const struct bpf_insn code[] = {
+		LOAD_ARGUMENT(BPF_REG_2, arguments - 1),
+		SET(BPF_REG_0, is_of_cgroup),
+		EXIT,
+	};
+	unsigned int skip = arguments ? 0 : 1;
+	gp_auto(gp_close) int program = -1;
+
+	if (begins(at, "kfunc/"))
+		return try_skb_kfunc(t, strchr(at, '/') + 1);
+	if (begins(at, "member/"))
+		return try_member(t, strchr(at, '/') + 1);
+	if (begins(at, "ksym/"))
+		return gp_trial_symbol(strchr(at, '/') + 1) ? 0 : -ENOENT;
+	if (is_of_cgroup && cgroup < 0)
+		return -ENOTDIR;
+	program = load(t, at, code + skip, ARRAY_SIZE(code) - skip);
+	return program < 0 ? program : try_attach(program, at, cgroup);
+}
+
+uint64_t gp_trial_symbol(const char *name)
+{
+	gp_auto(gp_fclose) FILE *file = fopen("/proc/kallsyms", "re");
+	gp_auto(gp_free) char *line = NULL;
+	size_t room = 0;
+	uint64_t at;
+	int end;
+
+	while (file && getline(&line, &room, file) > 0) {
+		end = 0;
+		if (sscanf(line, "%" SCNx64 " %*c %n", &at, &end) < 1 || !end)
+			continue;
+		line[strcspn(line, "\t\n")] = '\0';
+		if (!strcmp(line + end, name))
+			return at;
+	}
+	return 0;
+}
