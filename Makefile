@@ -39,7 +39,7 @@ PURE := arena cgroup_figures cgroup_name cgroup_stats config culprit drain event
 	export_table format hierarchy hist hook host_stats identity json_endpoint json_event json_operation \
 	json_record json_writer keeper kernel_text local log names only option origin output place privileges \
 	protocol protocol_dns protocol_http protocol_postgresql protocol_redis room settings sink snapshot \
-	snapshot_copy snapshot_operation syscalls table_operation table_row table_text table_where text \
+	snapshot_copy snapshot_operation surroundings syscalls table_operation table_row table_text table_where text \
 	time_text
 PURE_OBJS := $(foreach m,$(PURE),$(if $(wildcard user/$(m).c),$(B)/asan/$(m).o))
 

@@ -21,9 +21,10 @@ struct gp_given {
 static const struct command {
 	const char *name;
 	bool exists;
+	enum gp_command command;
 } commands[] = {
-	{"run", true},	   {"top", false},    {"demo", false},
-	{"doctor", false}, {"report", false}, {"merge", false},
+	{"run", true, GP_COMMAND_RUN},	     {"top", false, 0},	   {"demo", false, 0},
+	{"doctor", true, GP_COMMAND_DOCTOR}, {"report", false, 0}, {"merge", false, 0},
 };
 
 void gp_config_free(struct gp_config **pointer)
@@ -59,15 +60,17 @@ static void free_context(poptContext *con)
 	*con = poptFreeContext(*con);
 }
 
-/* 0, or -EINVAL after saying that there is no such command. */
-static int check_command(const char *name)
+/* 0 and *command, or -EINVAL after saying that there is no such command. */
+static int read_command(const char *name, enum gp_command *command)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(name, commands[i].name))
 			continue;
+		*command = commands[i].command;
 		if (commands[i].exists)
 			return 0;
-		gp_error("this version of goldpan does not have the command '%s': it has 'run'",
+		gp_error("this version of goldpan does not have the command '%s': it has 'run' and "
+			 "'doctor'",
 			 name);
 		return -EINVAL;
 	}
@@ -217,6 +220,16 @@ static int check_events(const struct gp_config *cfg)
 	return 0;
 }
 
+/* 0, or -EINVAL after saying that only the doctor has such an option. */
+static int check_doctor(const struct gp_config *cfg)
+{
+	if (!cfg->doctor_json || cfg->command != GP_COMMAND_RUN)
+		return 0;
+	gp_error("option --format: it is the doctor's: give 'goldpan doctor --format json', or "
+		 "--output json");
+	return -EINVAL;
+}
+
 /* The file that the command line names. 0, -ENOMEM, or another -errno, said. */
 static int read_file(struct gp_config *cfg, const char *path)
 {
@@ -242,7 +255,7 @@ static const char *path_of_file(const struct gp_config *cfg)
 
 static int check(const struct gp_config *cfg)
 {
-	return check_outputs(cfg) ?: check_events(cfg);
+	return check_outputs(cfg) ?: check_events(cfg) ?: check_doctor(cfg);
 }
 
 /* Reads the command line and the file that it names, and then applies both. */
@@ -269,7 +282,7 @@ int gp_config_parse(struct gp_config **out, int argc, const char **argv)
 
 	if (!cfg || !rows)
 		return -ENOMEM;
-	rc = has_command ? check_command(argv[1]) : 0;
+	rc = has_command ? read_command(argv[1], &cfg->command) : 0;
 	if (rc)
 		return rc;
 	if (argc < 1) { /* which popt does not survive */
@@ -379,8 +392,9 @@ void gp_config_help(void)
 		rows[i].descrip = describe(&gp_options[i]); /* NULL: without the text */
 	con = rows ? poptGetContext(NULL, 1, argv, rows, 0) : NULL;
 	if (con) {
-		poptSetOtherOptionHelp(con, "[run] [options]");
+		poptSetOtherOptionHelp(con, "[run | doctor] [options]");
 		poptPrintHelp(con, stdout, 0);
+		puts("\n'goldpan doctor' says what this kernel offers for that, and what not.");
 		puts("\nObserves the services of this host and exports their golden signals.\n"
 		     "As root, or with the capabilities to load BPF programs.");
 	}

@@ -9,7 +9,13 @@
 
 #include "only.h"
 
-enum gp_command { GP_COMMAND_RUN, GP_COMMAND_HELP, GP_COMMAND_VERSION, GP_COMMAND_PRINT };
+enum gp_command {
+	GP_COMMAND_RUN,
+	GP_COMMAND_HELP,
+	GP_COMMAND_VERSION,
+	GP_COMMAND_PRINT,
+	GP_COMMAND_DOCTOR
+};
 enum gp_format { GP_FORMAT_TABLE, GP_FORMAT_JSON, GP_FORMAT_COUNT };
 
 struct gp_output_spec {
@@ -42,7 +48,8 @@ struct gp_config {
 	struct gp_given *given; /* all of them as they were given */
 	char *user; /* who to become once everything is loaded; NULL: see privileges.h */
 	bool keep_privileges;
-	int verbosity; /* -1 quiet, 0, 1 verbose */
+	bool doctor_json; /* what the doctor says is for machines */
+	int verbosity;	  /* -1 quiet, 0, 1 verbose */
 	uint32_t max_endpoints, max_services, max_operations, max_threads;
 };
 

@@ -265,11 +265,7 @@ static void put_hooks(struct gp_json *j, const struct gp_meta *meta)
 		gp_json_close(j, '}');
 	}
 	gp_json_close(j, ']');
-	gp_json_open(j, "missing", '[');
-	for (size_t i = 0; i < meta->choices; i++)
-		if (meta->choice[i].missing)
-			gp_json_string(j, NULL, meta->choice[i].missing);
-	gp_json_close(j, ']');
+	gp_json_missing(j, meta);
 }
 
 /* A stream remembers that a write failed, but not why: errno does, if nothing came between. */
@@ -298,11 +294,7 @@ static int begin(const struct gp_meta *meta, FILE *out)
 	for (size_t i = 0; i < meta->bounds; i++)
 		gp_json_count(j, meta->bound[i].name, meta->bound[i].value);
 	gp_json_close(j, '}');
-	gp_json_open(j, "protocols", '[');
-	for (size_t i = GP_PROTOCOL_UNKNOWN + 1; i < GP_PROTOCOL_COUNT; i++)
-		if (meta->protocols & 1u << i)
-			gp_json_string(j, NULL, gp_protocol_names[i]);
-	gp_json_close(j, ']');
+	gp_json_protocols(j, meta);
 	gp_json_end_record(j);
 	return result_of(out);
 }

@@ -215,7 +215,8 @@ const struct gp_kind gp_kinds[] = {
 		with_unix,
 		false,
 		"unix sockets are not observed",
-		{{.name = "tp", .part = {{.at = "tp_btf/skb_copy_datagram_iovec", .program = "unix_read"}}}},
+		{{.name = "tp",
+		  .part = {{.at = "tp_btf/skb_copy_datagram_iovec", .program = "unix_read"}}}},
 	},
 	{
 		"unix-older",
@@ -231,7 +232,8 @@ const struct gp_kind gp_kinds[] = {
 		with_unix,
 		false,
 		"unix sockets are not observed",
-		{{.name = "iter", .part = {{.at = "iter/bpf_sk_storage_map", .program = "collect_unix"}}}},
+		{{.name = "iter",
+		  .part = {{.at = "iter/bpf_sk_storage_map", .program = "collect_unix"}}}},
 	},
 	{
 		"datagram-in",

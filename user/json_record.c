@@ -4,6 +4,7 @@
 #include "json_record.h"
 #include "names.h"
 #include "own.h"
+#include "protocol.h"
 
 static void put_time(struct gp_json *j, const char *key, const struct timespec *t)
 {
@@ -102,4 +103,22 @@ void gp_json_distribution(struct gp_json *j, const char *key, const struct gp_di
 	if (whole)
 		gp_json_histogram(j, "histogram", &d->hist);
 	gp_json_close(j, '}');
+}
+
+void gp_json_missing(struct gp_json *j, const struct gp_meta *meta)
+{
+	gp_json_open(j, "missing", '[');
+	for (size_t i = 0; i < meta->choices; i++)
+		if (meta->choice[i].missing)
+			gp_json_string(j, NULL, meta->choice[i].missing);
+	gp_json_close(j, ']');
+}
+
+void gp_json_protocols(struct gp_json *j, const struct gp_meta *meta)
+{
+	gp_json_open(j, "protocols", '[');
+	for (size_t i = GP_PROTOCOL_UNKNOWN + 1; i < GP_PROTOCOL_COUNT; i++)
+		if (meta->protocols & 1u << i)
+			gp_json_string(j, NULL, gp_protocol_names[i]);
+	gp_json_close(j, ']');
 }

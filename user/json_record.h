@@ -19,6 +19,10 @@ struct gp_json_head {
 void gp_json_begin_record(struct gp_json *j, const char *type, const struct gp_json_head *head);
 void gp_json_end_record(struct gp_json *j);
 
+/* missing, protocols: as `meta` has them. */
+void gp_json_missing(struct gp_json *j, const struct gp_meta *meta);
+void gp_json_protocols(struct gp_json *j, const struct gp_meta *meta);
+
 /* service, unit, container, exe. */
 void gp_json_names(struct gp_json *j, const struct gp_names *names);
 

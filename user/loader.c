@@ -111,7 +111,8 @@ static int place_of(const struct gp_loader *l, const char *controller, int *plac
 	return gp_ways_fail(l->ways,
 			    "--cgroup: this kernel does not tell the control group of a process in "
 			    "the hierarchy of '%s': give one of another hierarchy",
-			    controller) ?: -EOPNOTSUPP;
+			    controller)
+		       ?: -EOPNOTSUPP;
 }
 
 /* Who is asked for. */

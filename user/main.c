@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "config.h"
+#include "doctor.h"
 #include "hook.h"
 #include "log.h"
 #include "meta.h"
@@ -65,6 +66,6 @@ int main(int argc, const char **argv)
 		if (gp_hook_check(getenv(GP_HOOKS_VARIABLE)))
 			return GP_EXIT_USAGE;
 		settle_protocols(cfg);
-		return gp_run(cfg);
+		return cfg->command == GP_COMMAND_DOCTOR ? gp_doctor(cfg) : gp_run(cfg);
 	}
 }

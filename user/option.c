@@ -218,6 +218,12 @@ static int parse_output(const struct gp_option *o, const char *arg, struct gp_co
 	return 0;
 }
 
+static int parse_doctor_format(const struct gp_option *o, const char *arg, struct gp_config *cfg)
+{
+	cfg->doctor_json = !strcmp(arg, "json");
+	return cfg->doctor_json || !strcmp(arg, "text") ? 0 : -EINVAL;
+}
+
 #define FIELD(name) .offset = offsetof(struct gp_config, name)
 #define RANGE(from, to)                                                                            \
 	.low = (from), .high = (to), .accepted = "a whole number from " #from " to " #to
@@ -284,6 +290,8 @@ const struct gp_option gp_options[] = {
 	 .parse = parse_text, FIELD(config), .is_asked = true},
 	{0, "print-config", NULL, NULL, "print the options that are in force and end",
 	 .parse = parse_value, FIELD(command), .value = GP_COMMAND_PRINT, .is_asked = true},
+	{0, "format", "FORMAT", NULL, "of the doctor, what it says: for people, or for machines",
+	 "text or json", .parse = parse_doctor_format, .is_asked = true},
 	{0, "version", NULL, NULL, "print the version and end", .parse = parse_value,
 	 FIELD(command), .value = GP_COMMAND_VERSION, .is_asked = true},
 	{'h', "help", NULL, NULL, "print this and end", .parse = parse_value, FIELD(command),

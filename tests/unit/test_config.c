@@ -226,7 +226,8 @@ static const struct {
 	{"top", "'top'", "does not have", "'run'"},
 	{"top --help", "'top'", "does not have", "'run'"},
 	{"demo", "'demo'", "does not have", "'run'"},
-	{"doctor --format json", "'doctor'", "does not have", "'run'"},
+	{"doctor --format xml", "--format", "'xml'", "text or json"},
+	{"run --format json", "--format", "doctor", "--output json"},
 	{"report a -o b", "'report'", "does not have", "'run'"},
 	{"merge a", "'merge'", "does not have", "'run'"},
 	{"tops", "'tops'", "no command", "goldpan --help"},
@@ -287,7 +288,7 @@ static void test_help_lists_all(void **state)
 	char flat[sizeof(c.text)];
 
 	read_help(&c, flat);
-	assert_non_null(strstr(flat, "goldpan [run] [options]"));
+	assert_non_null(strstr(flat, "goldpan [run | doctor] [options]"));
 	for (size_t i = 0; i < gp_option_count; i++) {
 		const struct gp_option *o = &gp_options[i];
 		char name[64];
