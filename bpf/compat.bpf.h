@@ -54,4 +54,28 @@ static __always_inline __u8 gp_iter_iovec(void)
 	return bpf_core_enum_value(enum iter_type, ITER_IOVEC);
 }
 
+/* Named `iov` before 6.4: de4f5fed3f23 ("iov_iter: add iter_iovec() helper"). */
+struct iov_iter___old {
+	const struct iovec *iov;
+} __attribute__((preserve_access_index));
+
+/* The present one of the buffers of an IOVEC. */
+static __always_inline const struct iovec *gp_iter_first(const struct iov_iter *iter)
+{
+	if (bpf_core_field_exists(iter->__iov))
+		return iter->__iov;
+	return ((const struct iov_iter___old *)iter)->iov;
+}
+
+/* The buffer of a UBUF; where it shares its place with `iov`, the verifier takes it for that. */
+static __always_inline __u64 gp_iter_base(const struct iov_iter *iter)
+{
+	__u64 base = 0;
+
+	if (bpf_core_field_exists(iter->__iov))
+		return (__u64)iter->ubuf;
+	bpf_core_read(&base, sizeof(base), &iter->ubuf);
+	return base;
+}
+
 #endif

@@ -33,7 +33,7 @@ int gp_skb_read(struct sk_buff *skb GP_ARG_TRUSTED, __u32 offset, struct gp_room
 	asm volatile("" : "+r"(bytes));
 	if (!to || !bytes || bytes > GP_WINDOW)
 		return -1;
-	return gp_skb_bytes(skb, offset, to->at, bytes);
+	return gp_skb_bytes(skb, offset, to->at, bytes) == (int)bytes ? 0 : -1;
 }
 
 /*
@@ -46,6 +46,14 @@ static __always_inline bool handed_over(void *ctx, const struct sock *sk, void *
 		return false;
 	bpf_tail_call(ctx, to, 0);
 	return true;
+}
+
+/* Whether a send that is followed takes any bytes now; `skb` is the last one, which it may fill. */
+static __always_inline bool gp_send_has_room(const struct sock *sk, const struct gp_conn *c,
+					     const struct sk_buff *skb, int size_goal)
+{
+	return !c->frame || sk->sk_wmem_queued < sk->sk_sndbuf ||
+	       (skb && (int)skb->len < size_goal);
 }
 
 /* Data readable. In softirq: the current task is whoever was interrupted. */
@@ -82,14 +90,13 @@ SEC("?tp_btf/tcp_sendmsg_locked")
 int BPF_PROG(send_tp, struct sock *sk, struct msghdr *msg, struct sk_buff *skb, int size_goal)
 {
 	struct gp_conn *c;
-	bool has_room;
 
 	if (!sk->sk_bpf_storage)
 		return 0;
 	c = bpf_sk_storage_get(&conns, sk, NULL, 0);
 	if (!c)
 		return 0;
-	has_room = !c->frame || sk->sk_wmem_queued < sk->sk_sndbuf ||
-		   (skb && (int)skb->len < size_goal);
-	return gp_sending(sk, c, tcp_cast(sk), msg, has_room);
+	return gp_sending(sk, c, tcp_cast(sk), msg, gp_send_has_room(sk, c, skb, size_goal));
 }
+
+#include "data_else.bpf.h"

@@ -37,14 +37,15 @@ static __always_inline __u32 service_new(struct gp_service_key *key, __u64 group
 	return ref;
 }
 
-__u32 gp_service_get(struct gp_service_key *key, __u64 group, struct gp_task_id *id)
+__u32 gp_service_get(struct gp_service_key *asked, __u64 group, struct gp_task_id *id)
 {
-	struct gp_service_key rest = {.cgroup = group};
+	struct gp_service_key own, *key = &own;
 	__u32 payer = 0, ref, *known;
 	bool may = true;
 
-	if (!key || !id)
+	if (!asked || !id)
 		return OTHER_SERVICE;
+	own = *asked; /* until 6.3 the verifier takes no key from a caller's memory */
 	known = bpf_map_lookup_elem(&service_keys, key);
 	if (known)
 		return *known;
@@ -58,10 +59,12 @@ __u32 gp_service_get(struct gp_service_key *key, __u64 group, struct gp_task_id 
 	}
 	if (!group)
 		return OTHER_SERVICE;
-	known = bpf_map_lookup_elem(&service_keys, &rest);
+	__builtin_memset(&own, 0, sizeof(own));
+	own.cgroup = group;
+	known = bpf_map_lookup_elem(&service_keys, key);
 	if (known)
 		return *known;
-	ref = service_new(&rest, group, 0, id);
+	ref = service_new(key, group, 0, id);
 	return ref == GP_SLOT_NONE ? OTHER_SERVICE : ref;
 }
 
@@ -175,14 +178,15 @@ static __always_inline __u32 other_of_all(__u8 role)
 				      : GP_REF(GP_SLOT_OTHER_CLIENT, 1);
 }
 
-__noinline __u32 gp_endpoint_get(struct gp_endpoint_key *key)
+__noinline __u32 gp_endpoint_get(struct gp_endpoint_key *asked)
 {
-	struct gp_endpoint_key other = {};
+	struct gp_endpoint_key own, *key = &own;
 	struct gp_service_info *service;
 	__u32 ref, *known;
 
-	if (!key)
+	if (!asked)
 		return GP_SLOT_NONE;
+	own = *asked; /* as in gp_service_get */
 	known = bpf_map_lookup_elem(&endpoint_keys, key);
 	if (known)
 		return *known;
@@ -192,15 +196,13 @@ __noinline __u32 gp_endpoint_get(struct gp_endpoint_key *key)
 	ref = endpoint_new(key, service);
 	if (ref != GP_SLOT_NONE)
 		return ref;
-	other.service = key->service;
-	other.role = key->role;
-	other.transport = key->transport;
-	other.protocol = key->protocol;
-	other.flags = GP_KEY_OTHER;
-	known = bpf_map_lookup_elem(&endpoint_keys, &other);
+	own.netns = own.port = own.reserved = 0;
+	own.flags = GP_KEY_OTHER;
+	__builtin_memset(own.address, 0, sizeof(own.address));
+	known = bpf_map_lookup_elem(&endpoint_keys, key);
 	if (known)
 		return *known;
-	ref = endpoint_new(&other, service);
+	ref = endpoint_new(key, service);
 	return ref != GP_SLOT_NONE ? ref : other_of_all(key->role);
 }
 

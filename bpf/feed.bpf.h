@@ -34,18 +34,21 @@ static __always_inline bool gp_source_skb(struct gp_source *s, struct sk_buff *s
 #ifdef GP_OF_UNIX
 #include "unix_feed.bpf.h"
 #else
+#include "pages.bpf.h"
 
-/* `n` (1 to GP_WINDOW) bytes of an skb from `offset` on. 0, or -1. */
+/* `n` (1 to GP_WINDOW) bytes of an skb from `offset` on: how many it were, or -1. */
 static __always_inline int gp_skb_bytes(struct sk_buff *skb, __u32 offset, __u8 *to, __u32 n)
 {
 	struct bpf_dynptr bytes;
 
-	if (!bpf_dynptr_from_skb || !bpf_dynptr_read)
+	if (gp_payload == GP_PAYLOAD_PAGES)
+		return gp_pages_read(skb, offset, to, n);
+	if (gp_payload != GP_PAYLOAD_DYNPTR || !bpf_dynptr_from_skb)
 		return -1;
 	if (bpf_dynptr_from_skb((struct __sk_buff *)skb, 0, &bytes) ||
 	    bpf_dynptr_read(to, n, &bytes, offset, 0))
 		return -1;
-	return 0;
+	return n;
 }
 
 /* `n` bytes of a buffer of a send. 0, or -1. */
@@ -54,24 +57,49 @@ static __always_inline int gp_sent_bytes(__u64 from, __u8 *to, __u32 n)
 	return bpf_probe_read_user(to, n, (void *)from) ? -1 : 0;
 }
 
-/* What a send is about to take. */
+/* The present one of a send's buffers. */
+static __always_inline void gp_buffer_first(const struct iov_iter *iter, __u64 *base, __u64 *len)
+{
+	const struct iovec *first = gp_iter_first(iter);
+	struct iovec v;
+
+	*base = *len = 0;
+	if (bpf_rdonly_cast) {
+		first = bpf_rdonly_cast(first, bpf_core_type_id_kernel(struct iovec));
+		*base = (__u64)first->iov_base;
+		*len = first->iov_len;
+	} else if (!bpf_probe_read_kernel(&v, sizeof(v), first)) {
+		*base = (__u64)v.iov_base;
+		*len = v.iov_len;
+	}
+	/* One instruction must not load by either pointer. */
+	asm volatile("" : "+r"(*base), "+r"(*len));
+}
+
+/* What a send is about to take; NULL: pages, of which s->left is the length already. */
 static __always_inline bool gp_source_msg(struct gp_source *s, struct msghdr *msg)
 {
-	__u8 type = msg->msg_iter.iter_type;
-	__u64 offset = msg->msg_iter.iov_offset;
-	const struct iovec *first;
+	__u64 offset, base, len;
+	__u8 type;
 
+	if (!msg) {
+		s->vec = s->vecs = s->base = s->base_left = 0;
+		s->unreadable = 1;
+		return s->left;
+	}
+	type = msg->msg_iter.iter_type;
+	offset = msg->msg_iter.iov_offset;
 	s->offset = 0;
 	s->left = msg->msg_iter.count;
 	s->vec = s->vecs = s->unreadable = 0;
 	if (type == gp_iter_ubuf()) {
-		s->base = (__u64)msg->msg_iter.ubuf + offset;
+		s->base = gp_iter_base(&msg->msg_iter) + offset;
 		s->base_left = s->left;
 	} else if (type == gp_iter_iovec()) {
-		first = msg->msg_iter.__iov;
-		s->base = (__u64)first->iov_base + offset;
-		s->base_left = first->iov_len - offset;
-		s->vec = (__u64)first + sizeof(*first);
+		gp_buffer_first(&msg->msg_iter, &base, &len);
+		s->base = base + offset;
+		s->base_left = len - offset;
+		s->vec = (__u64)gp_iter_first(&msg->msg_iter) + sizeof(struct iovec);
 		s->vecs = msg->msg_iter.nr_segs - 1;
 	} else {
 		s->base = s->base_left = 0;
@@ -86,17 +114,18 @@ static __always_inline bool gp_source_msg(struct gp_source *s, struct msghdr *ms
  */
 static __always_inline int gp_peek_msg(const struct msghdr *msg, __u8 *to, __u32 most)
 {
-	__u8 type = msg->msg_iter.iter_type;
-	const struct iovec *first;
 	__u64 n, base;
+	__u8 type;
 
+	if (!msg)
+		return -1;
+	type = msg->msg_iter.iter_type;
 	if (type == gp_iter_ubuf()) {
-		base = (__u64)msg->msg_iter.ubuf;
+		base = gp_iter_base(&msg->msg_iter);
 		n = msg->msg_iter.count;
 	} else if (type == gp_iter_iovec()) {
-		first = msg->msg_iter.__iov;
-		base = (__u64)first->iov_base;
-		n = first->iov_len - msg->msg_iter.iov_offset;
+		gp_buffer_first(&msg->msg_iter, &base, &n);
+		n -= msg->msg_iter.iov_offset;
 	} else {
 		return -1;
 	}
@@ -147,9 +176,9 @@ static __always_inline int gp_peek_skb(struct sk_buff *skb, __u32 offset, __u8 *
 	if (n > most)
 		n = most;
 	asm volatile("" : "+r"(n)); /* the check below is for the verifier: keep it */
-	if (!n || n > GP_WINDOW || gp_skb_bytes(skb, offset, to, n))
+	if (!n || n > GP_WINDOW)
 		return -1;
-	return n;
+	return gp_skb_bytes(skb, offset, to, n);
 }
 
 /* Goes on to the next buffer if the present one is used up. False if there is none. */
@@ -197,6 +226,7 @@ static __always_inline int gp_source_read(struct gp_source *s, struct sk_buff *s
 					  __u32 most)
 {
 	__u32 n = s->left < most ? s->left : most;
+	int got;
 
 	if (!skb && n > s->base_left)
 		n = s->base_left;
@@ -204,8 +234,10 @@ static __always_inline int gp_source_read(struct gp_source *s, struct sk_buff *s
 	if (!n || n > GP_WINDOW)
 		return -1;
 	if (skb) {
-		if (gp_skb_bytes(skb, s->offset, to, n))
+		got = gp_skb_bytes(skb, s->offset, to, n);
+		if (got <= 0)
 			return -1;
+		n = got;
 	} else if (s->unreadable || gp_sent_bytes(s->base, to, n)) {
 		return -1;
 	}

@@ -176,8 +176,20 @@ struct msghdr {
 	struct iov_iter msg_iter;
 };
 
+struct page {
+	unsigned long flags;
+};
+
+/* A piece of an skb, until 6.8: 21d2e6737c97 ("net: add netmem to skb_frag_t"). */
+struct bio_vec {
+	struct page *bv_page;
+	unsigned int bv_len, bv_offset;
+};
+
 struct skb_shared_info {
+	unsigned char nr_frags;
 	unsigned short gso_segs;
+	struct bio_vec frags[1];
 };
 
 struct kernfs_iattrs {

@@ -20,7 +20,7 @@ static __always_inline bool gp_recognises(enum gp_protocol protocol)
 /* Whether there is anything to look for on the connection. */
 static __always_inline bool gp_looks(const struct gp_conn *c)
 {
-	return gp_protocols && !(c->look & (GP_LOOK_OFF | GP_LOOK_STREAM));
+	return gp_payload && gp_protocols && !(c->look & (GP_LOOK_OFF | GP_LOOK_STREAM));
 }
 
 /* The connection belongs to the endpoint of its protocol from now on. */

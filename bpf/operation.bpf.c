@@ -42,13 +42,15 @@ static __always_inline void give_back(__u32 place)
 		__sync_fetch_and_add(&p->operations, -1);
 }
 
-__u32 gp_operation_get(struct gp_operation_key *key)
+__u32 gp_operation_get(struct gp_operation_key *asked)
 {
 	const struct gp_operation_key nobody = {.endpoint = GP_SLOT_NONE};
+	struct gp_operation_key own, *key = &own;
 	__u32 slot = 0, payer = 0, *known;
 
-	if (!key)
+	if (!asked)
 		return 0;
+	own = *asked; /* as in gp_service_get */
 	known = bpf_map_lookup_elem(&operation_keys, key);
 	if (known)
 		return *known;

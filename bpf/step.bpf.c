@@ -6,29 +6,40 @@
 #include "gp_redis.h"
 #include "maps.bpf.h"
 
+static __always_inline bool wanted(enum gp_protocol which)
+{
+	return gp_protocols & 1u << which;
+}
+
 static __always_inline bool recognises(__u32 protocol, enum gp_protocol which)
 {
-	return protocol == which && (gp_protocols & 1u << which);
+	return protocol == which && wanted(which);
 }
 
 __noinline int gp_redis_request_step(struct gp_parser *p, struct gp_bytes *bytes, __u32 len)
 {
-	return p && bytes ? gp_redis_request(p, bytes->at, len) : GP_PARSE_LOST;
+	return p && bytes && wanted(GP_PROTOCOL_REDIS) ? gp_redis_request(p, bytes->at, len)
+						       : GP_PARSE_LOST;
 }
 
 __noinline int gp_redis_answer_step(struct gp_parser *p, struct gp_bytes *bytes, __u32 len)
 {
-	return p && bytes ? gp_redis_response(p, bytes->at, len) : GP_PARSE_LOST;
+	return p && bytes && wanted(GP_PROTOCOL_REDIS) ? gp_redis_response(p, bytes->at, len)
+						       : GP_PARSE_LOST;
 }
 
 __noinline int gp_postgresql_request_step(struct gp_parser *p, struct gp_bytes *bytes, __u32 len)
 {
-	return p && bytes ? gp_postgresql_request(p, bytes->at, len) : GP_PARSE_LOST;
+	return p && bytes && wanted(GP_PROTOCOL_POSTGRESQL)
+		       ? gp_postgresql_request(p, bytes->at, len)
+		       : GP_PARSE_LOST;
 }
 
 __noinline int gp_postgresql_answer_step(struct gp_parser *p, struct gp_bytes *bytes, __u32 len)
 {
-	return p && bytes ? gp_postgresql_response(p, bytes->at, len) : GP_PARSE_LOST;
+	return p && bytes && wanted(GP_PROTOCOL_POSTGRESQL)
+		       ? gp_postgresql_response(p, bytes->at, len)
+		       : GP_PARSE_LOST;
 }
 
 int gp_plain(struct gp_scratch *s, __u32 len, __u32 protocol)
@@ -75,7 +86,7 @@ int gp_recognise(struct gp_bytes *bytes, __u32 len)
 {
 	bool http, redis;
 
-	if (!bytes || !len)
+	if (!bytes || !len || !gp_protocols)
 		return GP_PROTOCOL_UNKNOWN;
 	http = gp_http_begins(bytes->at, len);
 	redis = gp_redis_begins(bytes->at, len);

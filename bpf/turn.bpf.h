@@ -133,8 +133,12 @@ static __always_inline void gp_receiving_followed(struct sock *sk, struct gp_con
 						  __u32 len)
 {
 	struct gp_feed x = {.sk = sk, .tp = tp, .c = c, .skb = skb, .now = bpf_ktime_get_ns()};
-	__u32 seq = gp_stream_seq(tp, skb), taken = tp->copied_seq - seq + len;
+	__u32 seq, taken;
 
+	if (!gp_payload)
+		return;
+	seq = gp_stream_seq(tp, skb);
+	taken = tp->copied_seq - seq + len;
 	x.f = gp_frame_of(c);
 	x.s = gp_scratch_get(GP_SCRATCH_RECEIVE);
 	if (!x.f || !x.s || !gp_source_skb(&x.s->source, skb, 0))
@@ -301,9 +305,24 @@ static __always_inline bool gp_sending_followed(struct sock *sk, struct gp_conn 
 	return x.s->lost;
 }
 
-/* As a server. Whether what is sent has to be followed. */
+/* More of the answer is handed over. */
+static __always_inline void gp_answer_goes_on(struct gp_conn *c, const struct gp_stream *tp)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	if (gp_send_took(c, tp)) {
+		c->settled_ns = c->last_ns;
+		c->write_seq = tp->write_seq;
+	} else if (!c->settled_ns) { /* nothing was taken yet: the response begins now */
+		c->first_ns = now;
+	}
+	c->last_ns = now;
+}
+
+/* As a server. Whether what is sent has to be followed. `far`: by a call, for want of stack. */
 static __always_inline bool gp_sending_server(struct sock *sk, struct gp_conn *c,
-					      const struct gp_stream *tp, struct gp_sent *msg)
+					      const struct gp_stream *tp, struct gp_sent *msg,
+					      bool far)
 {
 	__u64 turn = c->turn;
 	struct gp_frame *f;
@@ -317,19 +336,15 @@ static __always_inline bool gp_sending_server(struct sock *sk, struct gp_conn *c
 			return f;
 		}
 		c->write_seq = tp->write_seq;
-		gp_answer(c, bpf_ktime_get_ns());
+		if (far)
+			gp_answer_far(c, bpf_ktime_get_ns());
+		else
+			gp_answer(c, bpf_ktime_get_ns());
 		if (c->look & GP_LOOK_STREAM)
 			gp_look_stream(sk, c);
 		return false;
 	case GP_PHASE_ANSWERED:
-		if (gp_send_took(c, tp)) {
-			c->settled_ns = c->last_ns;
-			c->write_seq = tp->write_seq;
-		} else if (!c->settled_ns) { /* nothing was taken yet: the response begins now */
-			c->first_ns = c->last_ns = bpf_ktime_get_ns();
-			return false;
-		}
-		c->last_ns = bpf_ktime_get_ns();
+		gp_answer_goes_on(c, tp);
 		return false;
 	case GP_PHASE_REQUEST:
 		/* Read in a way no hook sees (splice, MSG_TRUNC), or still unread: then this send
@@ -339,7 +354,7 @@ static __always_inline bool gp_sending_server(struct sock *sk, struct gp_conn *c
 			gp_look_missed(c);
 			gp_conn_own(sk, c);
 			c->write_seq = tp->write_seq;
-			gp_answer(c, bpf_ktime_get_ns());
+			gp_answer_far(c, bpf_ktime_get_ns());
 		}
 		return false;
 	case GP_PHASE_STREAM:
@@ -417,6 +432,17 @@ static __always_inline bool gp_sending_client(struct sock *sk, struct gp_conn *c
 	return gp_looks(c) && gp_sending_request(sk, c, tp, msg);
 }
 
+/* The messages of what is sent are followed one by one. */
+static __always_inline void gp_sending_follow(struct sock *sk, struct gp_conn *c,
+					      const struct gp_stream *tp, struct gp_sent *msg)
+{
+	if (gp_sending_followed(sk, c, tp, msg) && c->role == GP_ROLE_CLIENT &&
+	    gp_phase(c->turn) == GP_PHASE_IDLE) { /* by turns it is a request */
+		c->start_ns = bpf_ktime_get_ns();
+		gp_turn_set(c, GP_PHASE_REQUEST);
+	}
+}
+
 /* A send begins, or goes on with a further skb. */
 static __always_inline int gp_sending(struct sock *sk, struct gp_conn *c,
 				      const struct gp_stream *tp, struct gp_sent *msg,
@@ -426,14 +452,9 @@ static __always_inline int gp_sending(struct sock *sk, struct gp_conn *c,
 		return 0;
 	if (!has_room)
 		return 0; /* it is followed, and not going to take any now */
-	if (!c->frame && !(c->role == GP_ROLE_CLIENT ? gp_sending_client(sk, c, tp, msg)
-						     : gp_sending_server(sk, c, tp, msg)))
-		return 0;
-	if (gp_sending_followed(sk, c, tp, msg) && c->role == GP_ROLE_CLIENT &&
-	    gp_phase(c->turn) == GP_PHASE_IDLE) { /* by turns it is a request */
-		c->start_ns = bpf_ktime_get_ns();
-		gp_turn_set(c, GP_PHASE_REQUEST);
-	}
+	if (c->frame || (c->role == GP_ROLE_CLIENT ? gp_sending_client(sk, c, tp, msg)
+						   : gp_sending_server(sk, c, tp, msg, false)))
+		gp_sending_follow(sk, c, tp, msg);
 	return 0;
 }
 

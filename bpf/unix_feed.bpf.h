@@ -6,7 +6,7 @@
 /* As gp_skb_bytes of feed.bpf.h. The kernel function is called by another object: see there. */
 static __always_inline int gp_skb_bytes(struct sk_buff *skb, __u32 offset, __u8 *to, __u32 n)
 {
-	return gp_skb_read(skb, offset, (struct gp_room *)to, n);
+	return gp_skb_read(skb, offset, (struct gp_room *)to, n) ? -1 : (int)n;
 }
 
 static __always_inline int gp_sent_bytes(__u64 from, __u8 *to, __u32 n)

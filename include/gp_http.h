@@ -162,6 +162,7 @@ static __always_inline bool gp_http_asks_for_events(const __u8 *bytes, __u32 i)
 {
 	__u32 next = i + gp_up_to(gp_mark_bytes(gp_load8(bytes + i), '\n'));
 
+	asm volatile("" : "+r"(next)); /* the check is for the verifier: of this, not of a sum */
 	if (next > GP_HTTP_PLAIN - 16)
 		return false;
 	return (gp_load8(bytes + next) | GP_LOWER8) == GP_WORD8("accept: ") &&

@@ -40,6 +40,13 @@ enum gp_protocol {
 	GP_PROTOCOL_TLS,
 	GP_PROTOCOL_COUNT
 };
+
+/* How programs read the bytes that a TCP socket receives. */
+enum gp_payload {
+	GP_PAYLOAD_NONE,
+	GP_PAYLOAD_DYNPTR, /* by a function of the kernel */
+	GP_PAYLOAD_PAGES,  /* from its pages, in its own map of all memory */
+};
 enum gp_framing { GP_FRAMING_NONE, GP_FRAMING_TURNS, GP_FRAMING_PROTOCOL, GP_FRAMING_COUNT };
 
 /* Where the time of an exchange went: design.md, "Stages". */

@@ -17,7 +17,7 @@
  */
 static __always_inline bool gp_redis_begins(const __u8 *at, __u32 len)
 {
-	struct gp_redis_word w;
+	struct gp_redis_word w = {}; /* until 6.3 the verifier does not see that all of it is set */
 	__u64 number;
 	int taken;
 

@@ -14,6 +14,7 @@
 #include "own.h"
 #include "programs.h"
 #include "slots.h"
+#include "trial.h"
 #include "unix_programs.h"
 
 struct attached {
@@ -130,6 +131,24 @@ static int configure_only(struct gp_loader *l, const struct gp_config *cfg)
 	return err;
 }
 
+/* How received bytes are read. */
+static void set_payload(const struct gp_loader *l)
+{
+	const struct gp_choosing *payload = gp_ways_find(l->ways, "payload");
+	struct goldpan_bpf__rodata *settings = l->bpf->rodata;
+
+	settings->gp_payload = GP_PAYLOAD_NONE;
+	if (!payload || !payload->way)
+		return;
+	if (!strcmp(payload->way->name, "dynptr")) {
+		settings->gp_payload = GP_PAYLOAD_DYNPTR;
+		return;
+	}
+	settings->gp_payload = GP_PAYLOAD_PAGES;
+	settings->gp_page_offset_at = gp_trial_symbol("page_offset_base");
+	settings->gp_vmemmap_at = gp_trial_symbol("vmemmap_base");
+}
+
 static int configure(struct gp_loader *l, const struct gp_config *cfg)
 {
 	struct goldpan_bpf__rodata *settings = l->bpf->rodata;
@@ -141,6 +160,7 @@ static int configure(struct gp_loader *l, const struct gp_config *cfg)
 	settings->gp_with_client = !cfg->no_client;
 	settings->gp_with_unix = gp_ways_unix(l->ways);
 	settings->gp_protocols = gp_ways_protocols(l->ways);
+	set_payload(l);
 	settings->gp_payer_endpoints[GP_ROLE_SERVER] = gp_slots_first_client(cfg) / GP_PAYER_SHARE;
 	settings->gp_payer_endpoints[GP_ROLE_CLIENT] =
 		(cfg->max_endpoints - gp_slots_first_client(cfg)) / GP_PAYER_SHARE;

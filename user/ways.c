@@ -193,7 +193,7 @@ static void settle(struct gp_ways *w)
 		gp_ways_refuse(w, "payload", "the way that receives are seen has no bytes");
 	if (!settle_group(w, gp_kind_of_datagrams, "others of datagrams are missing"))
 		gp_cgroups_free(&w->cgroups);
-	if (!takes_best(w, "arrive") || !takes_best(w, "read"))
+	if (!takes_best(w, "arrive") || !takes_best(w, "read") || w->small_stack)
 		gp_ways_refuse(w, "unix-queue", "TCP is seen in a way that hands nothing over");
 	settle_group(w, gp_kind_of_unix, "others of unix sockets are missing");
 }

@@ -67,6 +67,25 @@ class Doctor(Case):
                     if not hook["hook"]:
                         self.assertTrue(better and hook["missing"], hook)
 
+    def test_forced(self):
+        """Each way that the kernel has, and no other, can be had in place of the best."""
+        for way, hook in (("arrive=fentry", "fentry/sock_def_readable"),
+                          ("read=adjust", "tp_btf/tcp_rcv_space_adjust"),
+                          ("send=fentry", "fentry/tcp_sendmsg_locked"),
+                          ("payload=pages", "ksym/vmemmap_base")):
+            with self.subTest(way=way):
+                done = run(GOLDPAN, "doctor", "--format", "json", hooks=way)
+                said = json.loads(done.stdout)
+                if done.returncode == 4:
+                    print(f"# {way}: {said['unable']}")
+                    refused = run(GOLDPAN, "run", "-d", "100ms", hooks=way)
+                    self.assertEqual(refused.returncode, 4, refused.stderr)
+                    self.assertEqual(errors(refused), [f"goldpan: error: {said['unable']}"])
+                    self.assertIn(hook, said["unable"])
+                    continue
+                said = self.check_agrees(hooks=way)
+                self.assertIn(hook, [h["hook"] for h in said["hooks"]])
+
     def test_forced_nonsense(self):
         for way in ("send=nothing", "nothing=tp", "send"):
             for command in ("doctor", "run"):

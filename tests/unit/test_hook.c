@@ -50,10 +50,11 @@ static void test_table(void **state)
 
 static void test_forced(void **state)
 {
-	const char *list = "send=tp,arrive=tp";
+	const char *list = "send=fentry,arrive=tp,send=tp";
 
 	assert_int_equal(gp_hook_check(list), 0);
 	assert_ptr_equal(gp_hook_forced(list, kind_of("send")), &kind_of("send")->way[0]);
+	assert_ptr_equal(gp_hook_forced("send=fentry", kind_of("send")), &kind_of("send")->way[1]);
 	assert_ptr_equal(gp_hook_forced(list, kind_of("arrive")), &kind_of("arrive")->way[0]);
 	assert_null(gp_hook_forced(list, kind_of("read")));
 	assert_null(gp_hook_forced(NULL, kind_of("send")));
