@@ -20,7 +20,7 @@ from goldpan_test.harness import GOLDPAN, Case  # noqa: E402
 BPF_SYSCALL = {"x86_64": 321, "aarch64": 280}
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO = 0x7FFF0000, 0x00050000
-TOO_OLD = "this kernel has no"
+TOO_OLD = "this kernel (has no|does not let)"
 LOAD_WORD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
 
 
