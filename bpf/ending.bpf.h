@@ -5,6 +5,7 @@
 
 #include "counting.bpf.h"
 #include "endpoint.bpf.h"
+#include "lengths.bpf.h"
 #include "maps.bpf.h"
 #include "owner.bpf.h"
 #include "stage.bpf.h"
@@ -151,6 +152,8 @@ static __noinline int gp_exemplar(struct sock *sk, const struct gp_conn *c,
 	if (!x)
 		return 0;
 	gp_exemplar_peer(x, sk);
+	if (reason != GP_REASON_ABORTED && !e->waited)
+		gp_lengths_take(x, sk, c);
 	if (c->role == GP_ROLE_SERVER && reason != GP_REASON_ABORTED && !e->waited) {
 		x->downstream = c->longest;
 		x->downstream_ns = c->longest_ns;

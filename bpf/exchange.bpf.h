@@ -120,6 +120,7 @@ static __always_inline void gp_ask(struct sock *sk, struct gp_conn *c, const str
 
 	c->start_ns = now;
 	c->write_seq = tp->write_seq;
+	gp_lengths_begin(sk, c, tp);
 	gp_turn_set(c, GP_PHASE_REQUEST);
 	if (c->flags & GP_CONN_OWNED) { /* else it is whom the connection was made for */
 		c->caller = 0;

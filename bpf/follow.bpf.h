@@ -121,6 +121,7 @@ static __noinline int gp_follow_next(struct gp_feed *x)
 	c->start_ns = q->start_ns;
 	c->operation = q->operation;
 	c->status = 0;
+	f->lengths.request = q->bytes;
 	gp_frame_pop(f);
 	if (c->role == GP_ROLE_CLIENT) {
 		gp_turn_set(c, GP_PHASE_REQUEST);
@@ -139,6 +140,7 @@ static __noinline int gp_follow_stream(struct gp_feed *x)
 
 	if (r)
 		gp_add(&r->streams, 1);
+	x->f->answer_end = x->f->lengths.answer_at; /* its end is not known */
 	gp_follow_end(x, x->c->first_ns, is_whole ? GP_PHASE_STREAM : GP_PHASE_IDLE);
 	x->f->current = x->f->started = 0;
 	if (!is_whole)
@@ -146,6 +148,14 @@ static __noinline int gp_follow_stream(struct gp_feed *x)
 	x->c->look |= GP_LOOK_STREAM;
 	x->s->stream = 1;
 	return 0;
+}
+
+/* Where the byte at `seq` is in the stream that is followed: differences are bytes. */
+static __always_inline __u64 gp_follow_place(const struct gp_feed *x, __u32 seq)
+{
+	bool received = x->requests == (x->c->role == GP_ROLE_SERVER);
+
+	return received ? gp_place_in(x->tp, seq) : gp_place_out(x->tp, seq);
 }
 
 /* When the byte at `seq` was sent or read: with the event, or with one before. */
@@ -186,6 +196,7 @@ static __always_inline void gp_follow_request(struct gp_feed *x, __u8 events, __
 	if (events & GP_EVENT_BEGIN) {
 		__u64 start_ns = gp_follow_when(x, seq);
 
+		f->request_seq = seq;
 		if (c->role == GP_ROLE_SERVER)
 			start_ns = gp_frame_arrived(f, seq, c->arrive_ns);
 		if (f->current) {
@@ -196,6 +207,7 @@ static __always_inline void gp_follow_request(struct gp_feed *x, __u8 events, __
 			c->operation = 0;
 			c->status = 0;
 			c->start_ns = start_ns;
+			f->lengths.request = 0;
 			if (c->role == GP_ROLE_CLIENT)
 				gp_turn_set(c, GP_PHASE_REQUEST);
 			else if (gp_phase(c->turn) != GP_PHASE_READ)
@@ -225,6 +237,8 @@ static __always_inline void gp_follow_answer(struct gp_feed *x, __u8 events, __u
 		return; /* not asked for, or of a stream */
 	if (events & GP_EVENT_BEGIN) {
 		f->started = 1;
+		f->lengths.answer_at = gp_follow_place(x, seq);
+		f->answer_end = 0;
 		if (c->role == GP_ROLE_SERVER) {
 			gp_answer_far(c, gp_follow_when(x, seq));
 			c->last_ns = x->now;
@@ -254,6 +268,21 @@ static __always_inline void gp_conn_confirm(struct gp_conn *c)
 	c->look &= ~(GP_LOOK_TENTATIVE | GP_LOOK_LOST);
 }
 
+/* The message that ended before `seq` is whole: how long it is. Apart, for want of stack. */
+static __noinline int gp_follow_whole(struct gp_feed *x, __u32 seq)
+{
+	struct gp_frame *f = x->f;
+	__u32 bytes = seq - f->request_seq;
+
+	if (!x->requests && f->current && f->started)
+		f->answer_end = gp_follow_place(x, seq);
+	else if (x->requests && gp_frame_waiting(f))
+		gp_frame_merge(f, bytes);
+	else if (x->requests)
+		f->lengths.request = bytes;
+	return 0;
+}
+
 /* A message has ended before the position `seq`. */
 static __noinline int gp_follow_message(struct gp_feed *x, __u32 seq)
 {
@@ -263,8 +292,8 @@ static __noinline int gp_follow_message(struct gp_feed *x, __u32 seq)
 
 	x->flow->ending = 0;
 	x->flow->aside = 0;
-	if (!aside && x->requests && gp_frame_waiting(x->f))
-		gp_frame_merge(x->f);
+	if (!aside)
+		gp_follow_whole(x, seq);
 	if (aside || x->requests || !x->f->current || !x->f->started)
 		return 0;
 	if (c->role == GP_ROLE_CLIENT)

@@ -41,6 +41,7 @@ int gp_frame_claim(struct gp_conn *c, __u32 in, __u32 out)
 		f->begin = f->end = 0;
 		f->waiting = 0;
 		f->current = f->started = f->opens_stream = 0;
+		f->lengths.request = f->answer_end = 0;
 		flow_begin(&f->in, in);
 		flow_begin(&f->out, out);
 		c->frame = index + 1;

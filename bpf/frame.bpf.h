@@ -112,6 +112,7 @@ static __always_inline void gp_frame_push(struct gp_frame *f, __u64 start_ns)
 	q->start_ns = start_ns;
 	q->count = 1;
 	q->operation = 0;
+	q->bytes = 0;
 }
 
 /* The first of those that wait does not any more. */
@@ -145,15 +146,25 @@ static __always_inline void gp_frame_name(struct gp_frame *f, __u16 operation)
 		f->queue[(__u8)(f->end - 1) & (GP_QUEUED - 1)].operation = operation;
 }
 
-/* The last request is whole: alike ones that came together are one entry. */
-static __always_inline void gp_frame_merge(struct gp_frame *f)
+/*
+ * The last request is whole, of so many bytes: alike ones that came together are one entry. How
+ * long each is, is given up for that only once half of the room is taken.
+ */
+static __always_inline void gp_frame_merge(struct gp_frame *f, __u32 bytes)
 {
 	struct gp_queued *q = &f->queue[(__u8)(f->end - 1) & (GP_QUEUED - 1)];
 	struct gp_queued *before = &f->queue[(__u8)(f->end - 2) & (GP_QUEUED - 1)];
+	__u8 used = f->end - f->begin;
 
-	if (f->crowded || (__u8)(f->end - f->begin) < 2 || before->operation != q->operation ||
+	q->bytes = bytes >> 16 || q->count > 1 ? 0 : bytes;
+	if (f->crowded || used < 2 || before->operation != q->operation ||
 	    before->start_ns != q->start_ns)
 		return;
+	if (before->bytes != q->bytes) {
+		if (used < GP_QUEUED / 2)
+			return;
+		before->bytes = 0;
+	}
 	before->count += q->count;
 	f->end--;
 }

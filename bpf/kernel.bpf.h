@@ -111,6 +111,7 @@ struct tcp_sock {
 	__u32 write_seq;
 	__u32 snd_una;
 	__u64 bytes_received;
+	__u64 bytes_acked;
 	__u64 bytes_sent;
 	__u64 bytes_retrans;
 	__u32 srtt_us;

@@ -3,6 +3,7 @@
 #include "step.bpf.h"
 
 struct gp_conns_map conns SEC(".maps");
+struct gp_lengths_map lengths SEC(".maps");
 struct gp_datagrams_map datagrams SEC(".maps");
 struct gp_queries_map queries SEC(".maps");
 struct gp_threads_map threads SEC(".maps");

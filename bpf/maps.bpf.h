@@ -17,6 +17,13 @@ struct gp_conns_map {
 	__type(value, struct gp_conn);
 };
 
+struct gp_lengths_map { /* only while exemplars are written */
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct gp_lengths);
+};
+
 struct gp_datagrams_map {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -244,6 +251,7 @@ struct gp_listener_slots_map { /* places in `listeners` that nobody has */
 };
 
 extern struct gp_conns_map conns SEC(".maps");
+extern struct gp_lengths_map lengths SEC(".maps");
 extern struct gp_datagrams_map datagrams SEC(".maps");
 extern struct gp_queries_map queries SEC(".maps");
 extern struct gp_threads_map threads SEC(".maps");

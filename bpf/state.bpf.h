@@ -148,12 +148,21 @@ struct gp_parts {
 			   datagrams: its role is not known yet */
 #define GP_LOOK_TRIES 8 /* requests that make no sense before a connection is given up */
 
+/*
+ * How long the messages of an exchange are, for exemplars alone. Of the server's request it is
+ * known when the answer begins, of a client's by where its connection then stands.
+ */
+struct gp_lengths {
+	__u64 request;	 /* bytes; 0: not known */
+	__u64 answer_at; /* where in its stream the answer begins; see gp_place_in */
+};
+
 /* A request that waits for those before it on its connection. */
 struct gp_queued {
 	__u64 start_ns; /* server: arrive; client: send */
 	__u32 count;	/* as many as that, all alike */
 	__u16 operation;
-	__u16 reserved;
+	__u16 bytes; /* 0: too many, or not known */
 };
 
 /* When the bytes before `seq` had arrived. */
@@ -194,6 +203,9 @@ struct gp_frame {
 	__u8 opens_stream;		   /* the last request makes a stream of the connection */
 	__u8 crowded;			   /* the last request has no place in `queue` of its own */
 	__u32 waiting;			   /* requests in `queue` */
+	__u32 request_seq;		   /* where the last request begins */
+	struct gp_lengths lengths;	   /* of the current exchange */
+	__u64 answer_end;		   /* as `answer_at` */
 	struct gp_flow in, out;
 	struct gp_arrival arrivals[GP_ARRIVALS];
 	struct gp_queued queue[GP_QUEUED];
@@ -305,7 +317,8 @@ struct gp_unix_side {
 	__u32 sent;    /* as the other side's `arrived`, by the events of this one */
 	__u32 counted_in, counted_out; /* positions until which bytes are counted */
 	__u32 told;		       /* server: the endpoint last left for those to come */
-	__u8 owed_begin, owed_end;     /* counters; the place is modulo GP_ARRIVALS */
+	struct gp_lengths lengths;
+	__u8 owed_begin, owed_end; /* counters; the place is modulo GP_ARRIVALS */
 	__u16 reserved;
 	struct gp_arrival owed[GP_ARRIVALS]; /* what was sent and is not followed yet, and when */
 };

@@ -64,6 +64,11 @@ static __always_inline bool gp_stream_owes(const struct gp_stream *tp, __u32 seq
 	return (__s32)(tp->write_seq - seq) > 0;
 }
 
+static __always_inline __u64 gp_written(const struct gp_stream *tp)
+{
+	return tp->write_seq;
+}
+
 #else
 
 #define GP_IS_UNIX false
@@ -102,7 +107,27 @@ static __always_inline bool gp_stream_owes(const struct gp_stream *tp, __u32 seq
 	return false;
 }
 
+/* What was sent, and a FIN. */
+static __always_inline __u64 gp_written(const struct gp_stream *tp)
+{
+	return tp->bytes_acked + (__u32)(tp->write_seq - tp->snd_una);
+}
+
 #endif
+
+/*
+ * Where in what arrived, and in what was sent, the byte at `seq` is, counted from the stream's
+ * beginning, give or take the same for each. `seq` is less than 2 GiB from what came last.
+ */
+static __always_inline __u64 gp_place_in(const struct gp_stream *tp, __u32 seq)
+{
+	return tp->bytes_received - (__s64)(__s32)(tp->rcv_nxt - seq);
+}
+
+static __always_inline __u64 gp_place_out(const struct gp_stream *tp, __u32 seq)
+{
+	return gp_written(tp) - (__s64)(__s32)(tp->write_seq - seq);
+}
 
 /* Payload bytes that arrived in order. The kernel's counter includes the FIN. */
 static __always_inline __u64 gp_received(const struct sock *sk, const struct gp_stream *tp)

@@ -336,6 +336,7 @@ static __always_inline bool gp_sending_server(struct sock *sk, struct gp_conn *c
 			return f;
 		}
 		c->write_seq = tp->write_seq;
+		gp_lengths_begin(sk, c, tp);
 		if (far)
 			gp_answer_far(c, bpf_ktime_get_ns());
 		else
@@ -354,6 +355,7 @@ static __always_inline bool gp_sending_server(struct sock *sk, struct gp_conn *c
 			gp_look_missed(c);
 			gp_conn_own(sk, c);
 			c->write_seq = tp->write_seq;
+			gp_lengths_begin(sk, c, tp);
 			gp_answer_far(c, bpf_ktime_get_ns());
 		}
 		return false;

@@ -285,6 +285,7 @@ struct gp_exemplar {
 	__u64 downstream_ns;	 /* how long */
 	__u16 operation, status; /* of the endpoint's protocol */
 	__u32 reserved2;
+	__u64 bytes_in, bytes_out; /* of its messages; both 0: not known */
 };
 
 /* Exemplars of one endpoint that reach user space in a second; it writes fewer. */

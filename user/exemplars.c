@@ -101,6 +101,9 @@ static int take_one(void *context, void *data, size_t size)
 	event.duration_ns = from->duration_ns;
 	event.first_byte_ns = from->first_byte_ns;
 	memcpy(event.stages_ns, from->stages_ns, sizeof(event.stages_ns));
+	event.has_bytes = from->bytes_in || from->bytes_out;
+	event.bytes_in = from->bytes_in;
+	event.bytes_out = from->bytes_out;
 	event.pid = from->pid;
 	event.tid = from->tid;
 	event.peer = peer_of(x->slots, &info->key, from, peer, sizeof(peer));
