@@ -47,7 +47,6 @@ static __noinline struct gp_thread *own(struct gp_conn *c, const struct gp_datag
 		.role = c->role,
 		.transport = GP_TRANSPORT_UDP,
 	};
-	struct gp_task_id id;
 
 	if ((t && t->service == c->service && (c->flags & GP_CONN_OWNED) && !moved) ||
 	    ((task->flags & PF_KTHREAD) && (c->flags & GP_CONN_OWNED)))
@@ -62,11 +61,12 @@ static __noinline struct gp_thread *own(struct gp_conn *c, const struct gp_datag
 		c->flags &= ~GP_CONN_OWNED;
 		c->service = GP_SLOT_NONE;
 	}
-	gp_task_id(&id, task);
-	gp_conn_own_slow(c, &key, &id);
+	if (!t)
+		gp_thread_add_current();
+	gp_conn_own_slow(c, &key, task->pid);
 	if (!(c->flags & (GP_CONN_OPEN | GP_CONN_IGNORED)))
 		gp_datagram_open(c);
-	return t ?: gp_thread_find(id.pid);
+	return t ?: gp_thread_find(task->pid);
 }
 
 /* The datagram asks: it is open until it is answered, as long as there is room. */
@@ -134,12 +134,12 @@ static __noinline int adopt(struct gp_conn *c)
 		.role = GP_ROLE_SERVER,
 		.transport = GP_TRANSPORT_UDP,
 	};
-	struct gp_task_id id = {.pid = c->reader};
+	__u32 pid = c->reader;
 
 	c->reader = 0;
-	if (!gp_thread_find(id.pid))
+	if (!gp_thread_find(pid))
 		return 0;
-	gp_conn_own_slow(c, &key, &id);
+	gp_conn_own_slow(c, &key, pid);
 	c->flags &= ~GP_CONN_OWNED;
 	if (!(c->flags & (GP_CONN_OPEN | GP_CONN_IGNORED)))
 		gp_datagram_open(c);

@@ -53,19 +53,15 @@ int gp_exchange_abort(struct gp_exchange *e)
 	return 0;
 }
 
-int gp_conn_own_slow(struct gp_conn *c, struct gp_endpoint_key *key, struct gp_task_id *id)
+int gp_conn_own_slow(struct gp_conn *c, struct gp_endpoint_key *key, __u32 pid)
 {
 	struct gp_service_info *owner;
 	struct gp_thread *t;
 	__u32 service;
 
-	if (!c || !key || !id)
+	if (!c || !key)
 		return -1;
-	t = gp_thread_find(id->pid);
-	if (!t) {
-		gp_thread_add(id);
-		t = gp_thread_find(id->pid);
-	}
+	t = gp_thread_find(pid);
 	if (t)
 		service = t->service;
 	else if (gp_only_some())

@@ -66,7 +66,9 @@ int older_holder(struct bpf_iter__task_file *ctx)
 		return 0;
 	gp_task_id(&id, task);
 	gp_endpoint_key(&key, sk, c);
-	gp_conn_own_slow(c, &key, &id);
+	if (!gp_thread_find(id.pid))
+		gp_thread_add(&id);
+	gp_conn_own_slow(c, &key, id.pid);
 	c->flags &= ~GP_CONN_OWNED;
 	return 0;
 }

@@ -84,7 +84,7 @@ int gp_origin_take(__u32 slot, __u64 leader_at)
 {
 	const struct task_struct *leader = (const void *)leader_at;
 	struct gp_origin *origin = bpf_map_lookup_elem(&origins, &slot);
-	const struct file *file = BPF_CORE_READ(leader, mm, exe_file);
+	const struct file *file;
 	struct gp_path *path;
 
 	if (!origin)
@@ -95,6 +95,7 @@ int gp_origin_take(__u32 slot, __u64 leader_at)
 	path->state = leader ? GP_PATH_CUT : GP_PATH_UNKNOWN; /* until it is whole */
 	if (leader)
 		bpf_loop(STEPS, group_step, &path, 0);
+	file = BPF_CORE_READ(leader, mm, exe_file);
 	path = &origin->program;
 	path->len = 0;
 	path->at = (__u64)BPF_CORE_READ(file, f_path.dentry);

@@ -8,8 +8,8 @@
 #include "stream.bpf.h"
 #include "thread.bpf.h"
 
-/* The current task receives or sends on the connection: makes its service the owner. */
-int gp_conn_own_slow(struct gp_conn *c, struct gp_endpoint_key *key, struct gp_task_id *id);
+/* Thread `pid`, if it is known, receives or sends on the connection: makes its service the owner. */
+int gp_conn_own_slow(struct gp_conn *c, struct gp_endpoint_key *key, __u32 pid);
 
 static __always_inline bool gp_is_v4(const struct sock *sk)
 {
@@ -51,15 +51,13 @@ static __noinline struct gp_thread *gp_conn_own_anew(const struct sock *sk, stru
 						     struct task_struct *task)
 {
 	struct gp_endpoint_key key = {};
-	struct gp_task_id id;
 
 	/* A kernel worker that sends on somebody's behalf does not become the owner. */
 	if ((task->flags & PF_KTHREAD) && (c->flags & GP_CONN_OWNED))
 		return NULL;
-	gp_task_id(&id, task);
 	gp_endpoint_key(&key, sk, c);
-	gp_conn_own_slow(c, &key, &id);
-	return gp_thread_find(id.pid);
+	gp_conn_own_slow(c, &key, task->pid);
+	return gp_thread_find(task->pid);
 }
 
 /*
@@ -73,6 +71,8 @@ static __always_inline struct gp_thread *gp_conn_own(const struct sock *sk, stru
 
 	if (t && t->service == c->service && (c->flags & GP_CONN_OWNED))
 		return t;
+	if (!t) /* from here, not from below: the stack may be short */
+		gp_thread_add_current();
 	return gp_conn_own_anew(sk, c, task);
 }
 

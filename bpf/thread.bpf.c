@@ -114,13 +114,11 @@ static __always_inline void resolve(struct gp_thread *t, struct gp_task_id *id, 
 	set_service(t, gp_service_info(ref) ? ref : GP_REF(GP_SLOT_OTHER_SERVICE, 1));
 }
 
-int gp_thread_add(struct gp_task_id *id)
+static __always_inline int add(struct gp_task_id *id)
 {
 	struct gp_current *cur;
 	struct gp_thread *t;
 
-	if (!id)
-		return -1;
 	t = claim(id->pid);
 	if (!t) {
 		gp_drop(GP_DROP_THREADS);
@@ -143,6 +141,19 @@ int gp_thread_add(struct gp_task_id *id)
 	t->io_ns = 0;
 	resolve(t, id, false);
 	return 0;
+}
+
+int gp_thread_add(struct gp_task_id *id)
+{
+	return id ? add(id) : -1;
+}
+
+int gp_thread_add_current(void)
+{
+	struct gp_task_id id;
+
+	gp_task_id(&id, bpf_get_current_task_btf());
+	return add(&id);
 }
 
 int gp_thread_moved(struct gp_task_id *id, bool renamed)

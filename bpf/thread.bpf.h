@@ -19,6 +19,9 @@
  */
 int gp_thread_add(struct gp_task_id *id);
 
+/* As gp_thread_add, of the current thread. */
+int gp_thread_add_current(void);
+
 /* The thread now runs another program (`id->name`), or is in other control groups. */
 int gp_thread_moved(struct gp_task_id *id, bool renamed);
 
