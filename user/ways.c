@@ -94,14 +94,14 @@ static int ask_for_basics(struct gp_ways *w, const struct gp_trial *trial)
 	if (err)
 		return gp_ways_fail(w,
 				    "this kernel does not let programs keep something with a "
-				    "socket that they trace (%s); goldpan needs that: Linux 6.12 "
+				    "socket that they trace (%s); goldpan needs that: Linux 6.1 "
 				    "has it",
 				    reason(err));
 	err = gp_trial_loop(trial);
 	if (err)
 		return gp_ways_fail(w,
 				    "this kernel has no loops for BPF programs (bpf_loop, %s); "
-				    "goldpan needs that: Linux 6.12 has it",
+				    "goldpan needs that: Linux 6.1 has it",
 				    reason(err));
 	return 0;
 }
