@@ -8,7 +8,8 @@
 #include "stream.bpf.h"
 #include "thread.bpf.h"
 
-/* Thread `pid`, if it is known, receives or sends on the connection: makes its service the owner. */
+/* Thread `pid`, if it is known, receives or sends on the connection: makes its service the owner.
+ */
 int gp_conn_own_slow(struct gp_conn *c, struct gp_endpoint_key *key, __u32 pid);
 
 static __always_inline bool gp_is_v4(const struct sock *sk)

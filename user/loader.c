@@ -316,6 +316,7 @@ int gp_loader_attach(struct gp_loader *l)
 			 bpf_program__section_name(program), strerror(-err));
 		return err;
 	}
+	gp_ways_let_go(l->ways);
 	gp_programs_settle(l->programs);
 	return 0;
 }

@@ -11,7 +11,7 @@
 #include "own.h"
 
 /* What takes the verifier as long as all the others together. */
-static const char *const beside[] = {"read_tp", "read_small_tp", "unix_ready"};
+static const char *const beside[] = {"read_tp", "read_small_tp", "unix_read"};
 
 struct part {
 	struct bpf_object *object;

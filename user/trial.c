@@ -10,8 +10,12 @@
 
 #include "own.h"
 
+#define LINKS 64
+
 struct gp_trial {
 	struct btf *kernel; /* NULL: it does not describe its types */
+	int link[LINKS];    /* descriptors of what is attached */
+	size_t links;
 };
 
 #define INSN(c, dst, src, o, i)                                                                    \
@@ -44,6 +48,8 @@ void gp_trial_free(struct gp_trial **trial)
 
 	if (!t)
 		return;
+	while (t->links)
+		gp_close(&t->link[--t->links]);
 	btf__free(t->kernel);
 	free(t);
 }
@@ -200,8 +206,8 @@ static int try_member(const struct gp_trial *t, const char *name)
 	return -ENOENT;
 }
 
-/* Attaches, and lets go again. Iterators have to be loaded only: each wants something else. */
-static int try_attach(int program, const char *at, int cgroup)
+/* Attaches. Iterators have to be loaded only: each wants something else. */
+static int try_attach(struct gp_trial *t, int program, const char *at, int cgroup)
 {
 	enum bpf_attach_type attach;
 	enum bpf_prog_type type;
@@ -214,10 +220,16 @@ static int try_attach(int program, const char *at, int cgroup)
 		link = bpf_raw_tracepoint_open(NULL, program);
 	else
 		link = bpf_link_create(program, cgroup, attach, NULL);
-	return link < 0 ? link : 0;
+	if (link < 0)
+		return link;
+	if (t->links < LINKS) {
+		t->link[t->links++] = link;
+		link = -1;
+	}
+	return 0;
 }
 
-int gp_trial_hook(const struct gp_trial *t, const char *at, unsigned int arguments, int cgroup)
+int gp_trial_hook(struct gp_trial *t, const char *at, unsigned int arguments, int cgroup)
 {
 	bool is_of_cgroup = begins(at, "cgroup");
 	const struct bpf_insn code[] = {
@@ -237,7 +249,7 @@ int gp_trial_hook(const struct gp_trial *t, const char *at, unsigned int argumen
 	if (is_of_cgroup && cgroup < 0)
 		return -ENOTDIR;
 	program = load(t, at, code + skip, ARRAY_SIZE(code) - skip);
-	return program < 0 ? program : try_attach(program, at, cgroup);
+	return program < 0 ? program : try_attach(t, program, at, cgroup);
 }
 
 uint64_t gp_trial_symbol(const char *name)

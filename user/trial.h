@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the running kernel offers, by asking it: its BTF first, then a program that does nothing,
- * loaded, attached and thrown away at once. Nothing is left behind, and no version is compared:
- * distributions carry features back.
+ * loaded, attached and thrown away. No version is compared: distributions carry features back.
+ *
+ * What is attached stays so, doing nothing, until gp_trial_free: the kernel lets an attachment that
+ * follows a detachment wait for an RCU grace period, 7 to 15 ms each. So attach in earnest before.
  */
 #ifndef GP_TRIAL_H
 #define GP_TRIAL_H
@@ -37,7 +39,7 @@ int gp_trial_stack(const struct gp_trial *t);
  * control group that programs of control groups are tried at, -1 if there is none. 0; -ENOENT: the
  * kernel has no such thing; -ENOTDIR: no control group; -errno of loading or attaching.
  */
-int gp_trial_hook(const struct gp_trial *t, const char *at, unsigned int arguments, int cgroup);
+int gp_trial_hook(struct gp_trial *t, const char *at, unsigned int arguments, int cgroup);
 
 /* The address of a variable of the kernel, by /proc/kallsyms; 0: it is not known, or not told. */
 uint64_t gp_trial_symbol(const char *name);

@@ -17,6 +17,7 @@ struct gp_ways {
 	struct gp_choice *choice;
 	size_t rows;
 	struct gp_cgroups *cgroups;
+	struct gp_trial *trial; /* NULL: it was let go of */
 	char *unable;
 	uint32_t protocols; /* wanted */
 	bool small_stack;
@@ -107,7 +108,7 @@ static int ask_for_basics(struct gp_ways *w, const struct gp_trial *trial)
 }
 
 /* Tries the parts of a way: whether the first is there, which makes it. */
-static int try_way(const struct gp_ways *w, const struct gp_trial *trial, struct gp_choosing *row,
+static int try_way(const struct gp_ways *w, struct gp_trial *trial, struct gp_choosing *row,
 		   const struct gp_way *way)
 {
 	int cgroup = w->cgroups ? gp_cgroups_root(w->cgroups) : -1;
@@ -124,7 +125,7 @@ static int try_way(const struct gp_ways *w, const struct gp_trial *trial, struct
 }
 
 /* The best way that the kernel has, or the one that is forced. */
-static int choose(struct gp_ways *w, const struct gp_trial *trial, struct gp_choosing *row)
+static int choose(struct gp_ways *w, struct gp_trial *trial, struct gp_choosing *row)
 {
 	const char *list = getenv(GP_HOOKS_VARIABLE);
 	const struct gp_kind *kind = row->kind;
@@ -208,7 +209,6 @@ static void refuse_rows(struct gp_ways *w)
 
 static int choose_all(struct gp_ways *w, const struct gp_config *cfg)
 {
-	gp_auto(gp_trial_free) struct gp_trial *trial = NULL;
 	bool datagrams = false;
 	int err;
 
@@ -218,9 +218,9 @@ static int choose_all(struct gp_ways *w, const struct gp_config *cfg)
 		w->row[w->rows++].kind = &gp_kinds[i];
 		datagrams |= gp_kind_of_datagrams(&gp_kinds[i]);
 	}
-	err = gp_trial_new(&trial);
+	err = gp_trial_new(&w->trial);
 	if (!err)
-		err = ask_for_basics(w, trial);
+		err = ask_for_basics(w, w->trial);
 	if (!err && w->unable)
 		refuse_rows(w);
 	if (err || w->unable)
@@ -228,8 +228,8 @@ static int choose_all(struct gp_ways *w, const struct gp_config *cfg)
 	if (datagrams && gp_cgroups_new(&w->cgroups) == -ENOMEM)
 		return -ENOMEM;
 	for (size_t i = 0; i < w->rows && !err; i++)
-		err = choose(w, trial, &w->row[i]);
-	w->small_stack = gp_trial_stack(trial);
+		err = choose(w, w->trial, &w->row[i]);
+	w->small_stack = gp_trial_stack(w->trial);
 	settle(w);
 	return err;
 }
@@ -253,12 +253,18 @@ int gp_ways_new(struct gp_ways **out, const struct gp_config *cfg)
 	return 0;
 }
 
+void gp_ways_let_go(struct gp_ways *w)
+{
+	gp_trial_free(&w->trial);
+}
+
 void gp_ways_free(struct gp_ways **ways)
 {
 	struct gp_ways *w = TAKE_PTR(*ways);
 
 	if (!w)
 		return;
+	gp_ways_let_go(w);
 	gp_cgroups_free(&w->cgroups);
 	free(w->unable);
 	free(w->choice);

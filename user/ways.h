@@ -29,6 +29,9 @@ struct gp_ways;
 int gp_ways_new(struct gp_ways **out, const struct gp_config *cfg);
 void gp_ways_free(struct gp_ways **w);
 
+/* Lets go of what was tried: once all that was chosen is attached (trial.h). */
+void gp_ways_let_go(struct gp_ways *w);
+
 /* NULL, or in a sentence why goldpan cannot observe on this host. */
 const char *gp_ways_unable(const struct gp_ways *w);
 
