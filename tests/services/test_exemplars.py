@@ -135,7 +135,9 @@ class Slow(ExemplarsCase):
         self.check_stages(x)
         first = largest(x["stages_s"])
         if first != STAGE.get(a.kind):  # an accident, of which the server knows as well
-            self.assertGreaterEqual(a.parts_s.get(first, 0), 0.95 * max(a.parts_s.values()), (x, a))
+            # Give or take a tick: this kernel does not tell of each switch from pid 1's threads.
+            self.assertGreaterEqual(a.parts_s.get(first, 0), max(a.parts_s.values()) - 0.004,
+                                    (x, a))
         self.assertEqual((x["pid"], x["transport"], x["port"]), (front.pid, "tcp", front.port))
         call = x["downstream"]
         if a.kind != "call":
@@ -173,7 +175,10 @@ class Slow(ExemplarsCase):
             self.assertIsNone(x["downstream"])
         for x in ends[1]:
             self.check_stages(x)
-            self.assertEqual((largest(x["stages_s"]), x["pid"]), ("sleep", down.pid))
+            self.assertEqual(x["pid"], down.pid)
+            self.assertGreaterEqual(x["stages_s"]["sleep"], 0.04 - SLACK_S, x)
+            if x["duration_s"] < 0.08:  # else something else took longer, by accident
+                self.assertEqual(largest(x["stages_s"]), "sleep", x)
         self.assertEqual(len({x["tid"] for x in ends[0]}), 1)
 
     def check_counts(self, recording, front, asked, shown):
