@@ -5,6 +5,7 @@
 
 #include "exchange.bpf.h"
 #include "frame.bpf.h"
+#include "gp_tls.h"
 
 static __always_inline void gp_conn_init(struct gp_conn *c, const struct sock *sk, __u8 role,
 					 __u8 flags)
@@ -18,6 +19,17 @@ static __always_inline void gp_conn_init(struct gp_conn *c, const struct sock *s
 	c->id = bpf_get_prandom_u32();
 }
 
+/*
+ * Bytes that nobody read count as an exchange; but on a connection of TLS a few of them are the
+ * client's close_notify, which a server that has closed by then does not wait for.
+ */
+static __always_inline bool gp_conn_unread_is_none(const struct gp_conn *c, const struct sock *sk,
+						   const struct gp_stream *tp)
+{
+	return gp_recognises(GP_PROTOCOL_TLS) && c->protocol == GP_PROTOCOL_TLS &&
+	       gp_unread(sk, tp) <= GP_TLS_GOODBYE;
+}
+
 /* Ends whatever exchange is open: answered, it counts; else it was aborted. */
 static __always_inline void gp_conn_end_exchange(struct gp_conn *c, struct sock *sk,
 						 const struct gp_stream *tp)
@@ -29,7 +41,8 @@ static __always_inline void gp_conn_end_exchange(struct gp_conn *c, struct sock 
 
 	switch (gp_phase(turn)) {
 	case GP_PHASE_IDLE:
-		if (unseen) /* bytes that nobody was told of, nor read */
+		if (unseen && !gp_conn_unread_is_none(
+				      c, sk, tp)) /* bytes that nobody was told of, nor read */
 			gp_exchange_lost(sk, c, bpf_ktime_get_ns());
 		return;
 	case GP_PHASE_STREAM:
@@ -46,6 +59,10 @@ static __always_inline void gp_conn_end_exchange(struct gp_conn *c, struct sock 
 	case GP_PHASE_REQUEST:
 		gp_exchange_end_previous(sk, c, turn, GP_PHASE_REQUEST, false);
 		if (c->role == GP_ROLE_SERVER) {
+			if (gp_conn_unread_is_none(c, sk, tp)) {
+				gp_turn_set(c, GP_PHASE_IDLE);
+				return;
+			}
 			start_ns = c->arrive_ns;
 			c->operation = 0; /* nobody looked at it */
 		}

@@ -18,6 +18,7 @@
 #include "feed.bpf.h"
 #include "frame.bpf.h"
 #include "step.bpf.h"
+#include "tls.bpf.h"
 
 #define GP_FEED_STEPS 8192    /* of one event: tokens, and windows */
 #define GP_FEED_MESSAGES 1024 /* likewise */
@@ -283,7 +284,7 @@ static __noinline int gp_follow_whole(struct gp_feed *x, __u32 seq)
 	return 0;
 }
 
-/* A message has ended before the position `seq`. */
+/* A message has ended before the position `seq`. Not 0: turns count from here on. */
 static __noinline int gp_follow_message(struct gp_feed *x, __u32 seq)
 {
 	struct gp_conn *c = x->c;
@@ -294,6 +295,11 @@ static __noinline int gp_follow_message(struct gp_feed *x, __u32 seq)
 	x->flow->aside = 0;
 	if (!aside)
 		gp_follow_whole(x, seq);
+	if (!aside && x->requests && c->protocol == GP_PROTOCOL_TLS) {
+		gp_tls_keep(c, x->f);
+		x->s->stream = 1;
+		return 1;
+	}
 	if (aside || x->requests || !x->f->current || !x->f->started)
 		return 0;
 	if (c->role == GP_ROLE_CLIENT)
@@ -359,10 +365,8 @@ static long gp_feed_step(__u32 i, struct gp_feed *x)
 
 	if (flow->parser.skip)
 		return !gp_feed_skip(x);
-	if (flow->ending) {
-		gp_follow_message(x, seq);
-		return 0;
-	}
+	if (flow->ending)
+		return gp_follow_message(x, seq);
 	if (len < GP_LOOK && x->s->source.left) {
 		if (gp_feed_fill(x))
 			return 0;
@@ -419,12 +423,14 @@ static __always_inline void gp_feed_keep(struct gp_feed *x)
 }
 
 /* Nothing is open, unread or half seen: it need not be followed any more. */
-static __always_inline bool gp_follow_idle(const struct gp_conn *c, const struct gp_frame *f,
+static __always_inline bool gp_follow_idle(struct gp_conn *c, struct gp_frame *f,
 					   const struct sock *sk, const struct gp_stream *tp)
 {
 	const struct gp_flow *requests = c->role == GP_ROLE_SERVER ? &f->in : &f->out;
 	const struct gp_flow *answers = c->role == GP_ROLE_SERVER ? &f->out : &f->in;
 
+	if (gp_tls_is(c))
+		return gp_tls_idle(c, f, sk, tp);
 	if (c->protocol == GP_PROTOCOL_REDIS && requests->parser.own[0])
 		return false; /* answers are switched off */
 	if (c->protocol == GP_PROTOCOL_POSTGRESQL &&

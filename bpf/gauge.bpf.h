@@ -42,7 +42,9 @@ static __always_inline void gp_end_quiet(struct sock *sk, struct gp_conn *c,
 		gp_exchange_end_previous(sk, c, turn, GP_PHASE_REQUEST, false);
 	if (gp_phase(turn) != GP_PHASE_ANSWERED || !last_ns || (c->frame && !gp_final))
 		return; /* of what is followed, its protocol says where it ends */
-	quiet_ns = c->look & GP_LOOK_CONFIRMED ? GP_QUIET_KNOWN_NS : GP_QUIET_NS;
+	quiet_ns = (c->look & (GP_LOOK_CONFIRMED | GP_LOOK_OFF)) == GP_LOOK_CONFIRMED
+			   ? GP_QUIET_KNOWN_NS
+			   : GP_QUIET_NS;
 	if (!gp_final && (now < last_ns + quiet_ns || tp->snd_una != tp->write_seq))
 		return;
 	barrier();

@@ -12,11 +12,6 @@
 
 #define GP_PLAIN 512 /* bytes of which a look sees all */
 
-static __always_inline bool gp_recognises(enum gp_protocol protocol)
-{
-	return gp_protocols & 1u << protocol;
-}
-
 /* Whether there is anything to look for on the connection. */
 static __always_inline bool gp_looks(const struct gp_conn *c)
 {
@@ -84,11 +79,13 @@ static __always_inline void gp_follow_event(struct gp_feed *x, struct gp_flow *f
 	if (gp_follow(x, seq)) {
 		if (x->s->lost == GP_LOST_NONSENSE && (x->c->look & GP_LOOK_TENTATIVE))
 			gp_conn_unnamed(x->sk, x->c);
+		else if (x->s->stream && gp_tls_is(x->c))
+			gp_tls_begin(x->c, x->now);
 		return;
 	}
 	if (!f->current && gp_phase(x->c->turn) != GP_PHASE_IDLE &&
-	    !(requests && gp_flow_carries(flow))) {
-		gp_turn_set(x->c, GP_PHASE_IDLE); /* what was read or sent was no exchange's */
+	    (gp_tls_is(x->c) || !(requests && gp_flow_carries(flow)))) {
+		gp_turn_aside(x->c, x->now); /* what was read or sent was no exchange's */
 		gp_follow_unread(x);
 	}
 	if (gp_follow_idle(x->c, f, x->sk, x->tp))
@@ -113,6 +110,8 @@ static __always_inline bool gp_look_request(struct sock *sk, struct gp_conn *c,
 			return true;
 		}
 		c->look |= GP_LOOK_CONFIRMED | GP_LOOK_TENTATIVE;
+		if (c->protocol == GP_PROTOCOL_TLS)
+			c->look |= GP_LOOK_OFF; /* tls.bpf.h looks at it */
 		gp_conn_named(sk, c);
 	}
 	c->operation = c->status = 0;

@@ -346,4 +346,9 @@ static __always_inline __u32 gp_shard(void)
 	return bpf_get_smp_processor_id() & (gp_shards - 1);
 }
 
+static __always_inline bool gp_recognises(enum gp_protocol protocol)
+{
+	return gp_protocols & 1u << protocol;
+}
+
 #endif

@@ -144,8 +144,11 @@ struct gp_parts {
 #define GP_LOOK_ANSWERED 32 /* the beginning of the open exchange's answer was seen */
 #define GP_LOOK_LOST 64	    /* out of step: operations are not known until it is in step again */
 #define GP_LOOK_TENTATIVE                                                                          \
-	128		/* its protocol is supposed from a request, not from an answer; of         \
-			   datagrams: its role is not known yet */
+	128 /* its protocol is supposed from a request, not from an answer; of                     \
+	       datagrams: its role is not known yet */
+/* Of TLS, where the bits mean nothing else (tls.bpf.h). */
+#define GP_LOOK_SEALED GP_LOOK_WHOLE   /* 1.3: alerts look like data, too */
+#define GP_LOOK_FRESH GP_LOOK_ANSWERED /* tickets may come before the first answer */
 #define GP_LOOK_TRIES 8 /* requests that make no sense before a connection is given up */
 
 /*

@@ -4,6 +4,7 @@
 #include "gp_http.h"
 #include "gp_postgresql.h"
 #include "gp_redis.h"
+#include "gp_tls.h"
 #include "maps.bpf.h"
 
 static __always_inline bool wanted(enum gp_protocol which)
@@ -66,11 +67,15 @@ int gp_step_request(struct gp_parser *p, struct gp_bytes *bytes, __u32 len, __u3
 		return gp_redis_request_step(p, bytes, len);
 	if (recognises(protocol, GP_PROTOCOL_POSTGRESQL))
 		return gp_postgresql_request_step(p, bytes, len);
+	if (recognises(protocol, GP_PROTOCOL_TLS))
+		return gp_tls_request(p, bytes->at, len);
 	return GP_PARSE_LOST;
 }
 
 int gp_step_answer(struct gp_parser *p, struct gp_bytes *bytes, __u32 len, __u32 protocol)
 {
+	int n;
+
 	if (!p || !bytes)
 		return GP_PARSE_LOST;
 	if (recognises(protocol, GP_PROTOCOL_HTTP))
@@ -79,6 +84,11 @@ int gp_step_answer(struct gp_parser *p, struct gp_bytes *bytes, __u32 len, __u32
 		return gp_redis_answer_step(p, bytes, len);
 	if (recognises(protocol, GP_PROTOCOL_POSTGRESQL))
 		return gp_postgresql_answer_step(p, bytes, len);
+	if (recognises(protocol, GP_PROTOCOL_TLS)) {
+		n = gp_tls_response(p, bytes->at, len);
+		p->events |= GP_EVENT_ASIDE; /* up to the first request; then turns count */
+		return n;
+	}
 	return GP_PARSE_LOST;
 }
 
@@ -98,5 +108,7 @@ int gp_recognise(struct gp_bytes *bytes, __u32 len)
 		return GP_PROTOCOL_REDIS;
 	if ((gp_protocols & 1u << GP_PROTOCOL_POSTGRESQL) && gp_postgresql_begins(bytes->at, len))
 		return GP_PROTOCOL_POSTGRESQL;
+	if ((gp_protocols & 1u << GP_PROTOCOL_TLS) && gp_tls_begins(bytes->at, len))
+		return GP_PROTOCOL_TLS;
 	return GP_PROTOCOL_UNKNOWN;
 }

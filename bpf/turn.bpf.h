@@ -52,6 +52,11 @@ static __always_inline int gp_readable_server(struct sock *sk, struct gp_conn *c
 		}
 		marks = GP_TURN_PREVIOUS;
 		if (gp_send_took(c, tp)) {
+			if (tp->snd_una != tp->write_seq && gp_tls_asks_on(c)) {
+				c->reader = 0;
+				c->turn = gp_turn_next(turn, GP_PHASE_READ);
+				return 0;
+			}
 			if (tp->snd_una != tp->write_seq)
 				c->look |= GP_LOOK_OVERLAPS; /* asked before the answer was there */
 			break;
@@ -221,6 +226,8 @@ static __always_inline bool gp_receiving_request(struct sock *sk, struct gp_conn
 	f = gp_frame_begin(c, seq, tp->write_seq, s->window[0]);
 	if (f)
 		gp_frame_arrival(f, tp->rcv_nxt, c->arrive_ns);
+	else if (gp_tls_is(c))
+		gp_turn_aside(c, c->read_ns);
 	return f;
 }
 
@@ -258,7 +265,9 @@ static __always_inline bool gp_receiving_server(struct sock *sk, struct gp_conn 
 		gp_accepted(c, now);
 	gp_begin(sk, c, now);
 	gp_stage_read(c, gp_conn_own(sk, c), now);
-	return gp_looks(c) && gp_receiving_request(sk, c, tp, skb);
+	if (gp_looks(c))
+		return gp_receiving_request(sk, c, tp, skb);
+	return gp_tls_is(c) && gp_tls_receiving(c, tp, skb);
 }
 
 /* The application is about to receive `len` bytes of an skb. */
@@ -375,6 +384,7 @@ static __always_inline bool gp_sending_request(struct sock *sk, struct gp_conn *
 					       const struct gp_stream *tp, struct gp_sent *msg)
 {
 	struct gp_scratch *s;
+	struct gp_frame *f;
 	int n;
 
 	c->look &= ~(GP_LOOK_WHOLE | GP_LOOK_ANSWERED);
@@ -387,7 +397,10 @@ static __always_inline bool gp_sending_request(struct sock *sk, struct gp_conn *
 	c->copied_seq = tp->write_seq + n;
 	if (n <= 0 || gp_look_request(sk, c, s, n, (__u64)n == gp_sent_len(msg)))
 		return false;
-	return gp_frame_begin(c, tp->rcv_nxt, tp->write_seq, s->window[0]);
+	f = gp_frame_begin(c, tp->rcv_nxt, tp->write_seq, s->window[0]);
+	if (!f && gp_tls_is(c))
+		gp_turn_aside(c, c->start_ns);
+	return f;
 }
 
 /* As a client. Whether what is sent has to be followed. */
@@ -421,6 +434,11 @@ static __always_inline bool gp_sending_client(struct sock *sk, struct gp_conn *c
 				return true;
 			}
 		}
+		if (gp_tls_is(c)) {
+			if (tp->rcv_nxt != tp->copied_seq && gp_tls_goes_on(c, tp, msg))
+				return false;
+			c->look &= ~GP_LOOK_FRESH;
+		}
 		now = bpf_ktime_get_ns();
 		gp_exchange_take(&e, c, c->last_ns);
 		gp_exchange_end(sk, c, turn, GP_PHASE_REQUEST, &e, false);
@@ -431,7 +449,9 @@ static __always_inline bool gp_sending_client(struct sock *sk, struct gp_conn *c
 		now = bpf_ktime_get_ns();
 	}
 	gp_ask(sk, c, tp, now);
-	return gp_looks(c) && gp_sending_request(sk, c, tp, msg);
+	if (gp_looks(c))
+		return gp_sending_request(sk, c, tp, msg);
+	return gp_tls_is(c) && gp_tls_sending(c, tp, msg);
 }
 
 /* The messages of what is sent are followed one by one. */

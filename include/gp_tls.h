@@ -33,6 +33,8 @@
 #define GP_TLS_LENGTH_MAX 18432 /* 2^14 + 2048, the most of any version */
 #define GP_TLS_FLIGHT 8
 
+#define GP_TLS_GOODBYE 31 /* a record of two bytes, of TLS 1.3 and of the newer ciphers of 1.2 */
+
 enum gp_tls_type {
 	GP_TLS_CIPHER = 20,
 	GP_TLS_ALERT = 21,
@@ -97,6 +99,24 @@ static __always_inline bool gp_tls_is_disguised(struct gp_parser *p, __u32 lengt
 	else if (++p->items >= GP_TLS_FLIGHT)
 		p->mark |= GP_TLS_BEGUN;
 	return true;
+}
+
+/*
+ * Behind the handshake: may the record at `at`, of which `len` bytes are there, be one of no data?
+ * Of TLS 1.3: `is_sealed`. What is no head of a record counts as data. GP_TLS_HEAD bytes are
+ * readable.
+ */
+static __always_inline bool gp_tls_is_aside(const __u8 *at, int len, bool is_sealed)
+{
+	__u32 length = gp_tls_length(at);
+
+	if (len < 1 || at[0] < GP_TLS_CIPHER || at[0] > GP_TLS_HEARTBEAT)
+		return false;
+	if (len < GP_TLS_HEAD)
+		return true;
+	if (at[1] != 3 || at[2] > 4 || length > GP_TLS_LENGTH_MAX)
+		return false;
+	return at[0] != GP_TLS_DATA || (is_sealed && length == 2 + GP_TLS_ADDED);
 }
 
 /* What a handshake record, in the clear or not, tells of the version. */

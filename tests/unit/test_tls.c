@@ -167,6 +167,33 @@ static void test_how_a_connection_begins(void **state)
 	assert_false(gp_tls_begins(at, 18));
 }
 
+static bool is_aside(const struct record *r, int len, bool is_sealed)
+{
+	uint8_t at[600];
+
+	put_record(at, r, true);
+	return gp_tls_is_aside(at, len, is_sealed);
+}
+
+static void test_what_a_turn_begins_with(void **state)
+{
+	const struct record alert = ALERT, cipher = CIPHER, key = KEY, hidden = HIDDEN(19);
+	const struct record data = DATA(20);
+
+	assert_true(is_aside(&alert, 5, false));
+	assert_true(is_aside(&cipher, 5, false));
+	assert_true(is_aside(&key, 5, true));
+	assert_true(is_aside(&hidden, 5, true));
+	assert_false(is_aside(&hidden, 5, false)); /* two bytes of data, in TLS 1.2 */
+	assert_false(is_aside(&data, 5, true));
+	for (int len = 1; len < 5; len++)
+		assert_true(is_aside(&data, len, true)); /* it may be */
+	assert_false(is_aside(&data, 0, true));
+	assert_false(gp_tls_is_aside((const uint8_t *)"GET /", 5, true));
+	assert_false(gp_tls_is_aside((const uint8_t *)"GET /", 3, true));
+	assert_false(gp_tls_is_aside((const uint8_t *)"\25\3\5\0\2", 5, true));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +203,7 @@ int main(void)
 		cmocka_unit_test(test_joined_later),
 		cmocka_unit_test(test_what_makes_no_sense),
 		cmocka_unit_test(test_how_a_connection_begins),
+		cmocka_unit_test(test_what_a_turn_begins_with),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,12 +21,14 @@ def _number(pattern, text):
     return int(found.group(1))
 
 
-def ab(port, requests, connections, keep_alive, timeout_s=120):
-    """ApacheBench. {"requests", "bytes"}: answered without a failure, and bytes it received."""
+def ab(port, requests, connections, keep_alive, timeout_s=120, tls=None):
+    """ApacheBench, by a version of TLS if that is given. {"requests", "bytes"}: answered without a failure, and bytes it received."""
     argv = ["ab", "-q", "-n", str(requests), "-c", str(connections)]
     if keep_alive:
         argv.append("-k")
-    text = _run([*argv, f"http://127.0.0.1:{port}/"], timeout_s)
+    if tls:
+        argv += ["-f", tls]
+    text = _run([*argv, f"http{'s' if tls else ''}://127.0.0.1:{port}/"], timeout_s)
     failed = _number(r"Failed requests: +(\d+)", text)
     if failed or "Non-2xx" in text:
         raise RuntimeError(f"ab saw failures: {text}")
