@@ -19,6 +19,13 @@
  * (An encrypted Finished of TLS 1.2 looks like a Hello once in 2^40 handshakes. Known weakness: a
  * Hello that is split over records, which no common library does, looks like TLS 1.2.)
  *
+ * Whether what is inside is HTTP/2, the client's Hello offers (ALPN), and up to TLS 1.2 the
+ * server's accepts. In TLS 1.3 that stands in its EncryptedExtensions, of which the length is
+ * known, if they have a record of their own, as OpenSSL and Go send them: four bytes of head, two
+ * of length, nine to accept HTTP/2 (fifteen, or six more, for HTTP/1.1), and four to acknowledge
+ * the server's name. Other extensions there make other lengths, but for the rare one of five bytes
+ * beside the name.
+ *
  * A connection joined later (no Hello seen) has data alone.
  */
 #ifndef GP_TLS_H
@@ -49,6 +56,23 @@ enum gp_tls_hello { GP_TLS_CLIENT_HELLO = 1, GP_TLS_SERVER_HELLO = 2 };
 #define GP_TLS_GREETED 1 /* a Hello was seen */
 #define GP_TLS_OLD 2	 /* it is TLS 1.2 or older */
 #define GP_TLS_BEGUN 4	 /* a message was seen: the client's second flight is over */
+#define GP_TLS_H2 8	 /* HTTP/2 is offered, or accepted */
+
+/*
+ * gp_parser.state: what comes next of a Hello, of which `items` bytes are left; `status` is how
+ * many follow in its record.
+ */
+enum gp_tls_state {
+	GP_TLS_RECORD,
+	GP_TLS_SUITES,	    /* their length, and they */
+	GP_TLS_COMPRESSION, /* likewise */
+	GP_TLS_EXTENSIONS,  /* the length of all */
+	GP_TLS_EXTENSION,   /* its type, its length, and it */
+};
+
+#define GP_TLS_RANDOM 44 /* a Hello's record up to the length of the session's id */
+#define GP_TLS_ALPN 16
+#define GP_TLS_NAMES 4 /* protocols offered that are looked at */
 
 /* What encryption adds in TLS 1.3: the type of the content, and a tag. */
 #define GP_TLS_ADDED (1 + 16)
@@ -129,12 +153,117 @@ static __always_inline void gp_tls_handshake(struct gp_parser *p, const __u8 *at
 		p->mark |= GP_TLS_OLD;
 }
 
+/* How many bytes there must be of what comes next. */
+static __always_inline __u32 gp_tls_needs(enum gp_tls_state state)
+{
+	if (state == GP_TLS_EXTENSION)
+		return 4;
+	return state == GP_TLS_COMPRESSION ? 1 : 2;
+}
+
+/* Takes `taken` bytes of a Hello and passes over `skip`; at its end, if `next` has no room there.
+ */
+static __always_inline int gp_tls_hello_pass(struct gp_parser *p, __u32 taken, __u32 skip,
+					     enum gp_tls_state next)
+{
+	__u32 left = p->items - taken;
+
+	if (skip + gp_tls_needs(next) <= left) {
+		p->skip = skip;
+		p->items = left - skip;
+		p->state = next;
+		return taken;
+	}
+	p->skip = left + p->status;
+	p->items = p->status = 0;
+	p->state = GP_TLS_RECORD;
+	p->events |= GP_EVENT_END;
+	return taken;
+}
+
+/* A record that begins with a whole Hello: takes it up to its session's id. */
+static __always_inline int gp_tls_hello_begin(struct gp_parser *p, const __u8 *at, bool request)
+{
+	__u32 id = at[GP_TLS_RANDOM - 1], length = at[7] << 8 | at[8];
+
+	p->events = GP_EVENT_BEGIN | GP_EVENT_ASIDE;
+	p->items = GP_TLS_HEAD + 4 + length;
+	p->status = gp_tls_length(at) - 4 - length;
+	if (request)
+		return gp_tls_hello_pass(p, GP_TLS_RANDOM, id, GP_TLS_SUITES);
+	return gp_tls_hello_pass(p, GP_TLS_RANDOM, id + 3, GP_TLS_EXTENSIONS);
+}
+
+/* Is HTTP/2 among the protocols of an extension of `len` bytes? */
+static __always_inline bool gp_tls_names_h2(const __u8 *at, __u32 len)
+{
+	__u32 name = 6;
+
+	for (int i = 0; i < GP_TLS_NAMES && name + 2 < len && name + 2 < GP_LOOK; i++) {
+		if (at[name] == 2 && at[name + 1] == 'h' && at[name + 2] == '2')
+			return true;
+		name += 1 + at[name];
+	}
+	return false;
+}
+
+static __always_inline int gp_tls_extension(struct gp_parser *p, const __u8 *at, __u32 len)
+{
+	__u32 length = at[2] << 8 | at[3], all = 4 + length;
+
+	if (all > p->items)
+		all = p->items;
+	if (all > GP_LOOK)
+		all = GP_LOOK;
+	if ((at[0] << 8 | at[1]) == GP_TLS_ALPN) {
+		if (len < all)
+			return GP_PARSE_MORE;
+		if (gp_tls_names_h2(at, all))
+			p->mark |= GP_TLS_H2;
+	}
+	return gp_tls_hello_pass(p, 4, length, GP_TLS_EXTENSION);
+}
+
+/* The next part of a Hello. */
+static __always_inline int gp_tls_hello_part(struct gp_parser *p, const __u8 *at, __u32 len)
+{
+	p->events = 0;
+	if (len < gp_tls_needs(p->state))
+		return GP_PARSE_MORE;
+	switch (p->state) {
+	case GP_TLS_SUITES:
+		return gp_tls_hello_pass(p, 2, at[0] << 8 | at[1], GP_TLS_COMPRESSION);
+	case GP_TLS_COMPRESSION:
+		return gp_tls_hello_pass(p, 1, at[0], GP_TLS_EXTENSIONS);
+	case GP_TLS_EXTENSIONS:
+		return gp_tls_hello_pass(p, 2, 0, GP_TLS_EXTENSION);
+	default:
+		return gp_tls_extension(p, at, len);
+	}
+}
+
+/* Does the handshake record at `at` hold all of a Hello? */
+static __always_inline bool gp_tls_holds_hello(const __u8 *at, enum gp_tls_hello hello)
+{
+	return gp_tls_is_hello(at, hello) && !at[6] &&
+	       4 + (__u32)(at[7] << 8 | at[8]) <= gp_tls_length(at);
+}
+
+/* The first record behind ServerHello that looks like data: does it accept HTTP/2? */
+static __always_inline bool gp_tls_accepts_h2(const struct gp_parser *p, __u32 length)
+{
+	return (p->mark & (GP_TLS_GREETED | GP_TLS_OLD | GP_TLS_BEGUN)) == GP_TLS_GREETED &&
+	       (gp_tls_holds(length, 4 + 2 + 9) || gp_tls_holds(length, 4 + 2 + 9 + 4));
+}
+
 static __always_inline int gp_tls_record(struct gp_parser *p, const __u8 *at, __u32 len,
 					 bool request)
 {
 	enum gp_tls_hello hello = request ? GP_TLS_CLIENT_HELLO : GP_TLS_SERVER_HELLO;
 	__u32 length, head = GP_TLS_HEAD, taken;
 
+	if (p->state)
+		return gp_tls_hello_part(p, at, len);
 	p->events = 0;
 	if (len < GP_TLS_HEAD)
 		return GP_PARSE_MORE;
@@ -146,13 +275,19 @@ static __always_inline int gp_tls_record(struct gp_parser *p, const __u8 *at, __
 		head = length + GP_TLS_HEAD < GP_TLS_HELLO ? length + GP_TLS_HEAD : GP_TLS_HELLO;
 		if (len < head)
 			return GP_PARSE_MORE;
+		if (head == GP_TLS_HELLO && gp_tls_holds_hello(at, hello)) {
+			if (len < GP_TLS_RANDOM)
+				return GP_PARSE_MORE;
+			gp_tls_handshake(p, at, length, hello);
+			return gp_tls_hello_begin(p, at, request);
+		}
 		gp_tls_handshake(p, at, length, hello);
 	}
 	p->events = GP_EVENT_BEGIN | GP_EVENT_END;
 	if (at[0] != GP_TLS_DATA || gp_tls_is_disguised(p, length, request))
 		p->events |= GP_EVENT_ASIDE;
 	else
-		p->mark |= GP_TLS_BEGUN;
+		p->mark |= gp_tls_accepts_h2(p, length) ? GP_TLS_BEGUN | GP_TLS_H2 : GP_TLS_BEGUN;
 	taken = length + GP_TLS_HEAD < len ? length + GP_TLS_HEAD : len;
 	p->skip = length + GP_TLS_HEAD - taken;
 	return taken;

@@ -167,6 +167,88 @@ static void test_how_a_connection_begins(void **state)
 	assert_false(gp_tls_begins(at, 18));
 }
 
+/* A Hello with these extensions, and messages behind it in its record. Its length. */
+static size_t put_hello(uint8_t *at, bool is_request, const char *extensions, size_t len)
+{
+	static const uint8_t asks[] = {32, [33] = 0, 4, 0x13, 1, 0x13, 2, 1, 0};
+	static const uint8_t answers[] = {0, 0x13, 1, 0};
+	const uint8_t *rest = is_request ? asks : answers;
+	size_t rest_len = is_request ? sizeof(asks) : sizeof(answers), behind = is_request ? 0 : 90;
+	size_t body = 34 + rest_len + 2 + len;
+	const struct record r = {GP_TLS_HANDSHAKE, 4 + body + behind, false, false};
+
+	put_record(at, &r, is_request);
+	memcpy(at + 5,
+	       (uint8_t[]){is_request ? 1 : 2, 0, (uint8_t)(body >> 8), (uint8_t)body, 3, 3}, 6);
+	memcpy(at + 43, rest, rest_len);
+	memcpy(at + 43 + rest_len, (uint8_t[]){(uint8_t)(len >> 8), (uint8_t)len}, 2);
+	memcpy(at + 45 + rest_len, extensions, len);
+	return r.len + 5;
+}
+
+static bool names_h2(bool is_request, const char *extensions, size_t len)
+{
+	uint8_t at[1024];
+	size_t all = put_hello(at, is_request, extensions, len);
+	struct steps s = {0};
+
+	assert_null(steps_every_way(&s, is_request ? gp_tls_request : gp_tls_response, at, all));
+	assert_false(s.lost);
+	assert_int_equal(s.ended, 1);
+	assert_int_equal(s.messages[0].end, all);
+	assert_int_equal(s.messages[0].flags, GP_EVENT_ASIDE);
+	assert_true(s.p.mark & GP_TLS_GREETED);
+	return s.p.mark & GP_TLS_H2;
+}
+
+#define SNI "\0\0\0\16\0\14\0\0\11localhost"
+#define H2 "\0\20\0\5\0\3\2h2"
+#define H1 "\0\20\0\13\0\11\10http/1.1"
+#define BOTH "\0\20\0\16\0\14\2h2\10http/1.1"
+#define LAST "\0\20\0\16\0\14\10http/1.1\2h2"
+#define CUT "\0\20\0\5\0\3\2h"
+#define NAMES(is_request, s) names_h2(is_request, s, sizeof(s) - 1)
+
+static void test_what_is_inside(void **state)
+{
+	for (int is_request = 0; is_request < 2; is_request++) {
+		assert_true(NAMES(is_request, H2));
+		assert_true(NAMES(is_request, SNI H2));
+		assert_true(NAMES(is_request, BOTH SNI));
+		assert_true(NAMES(is_request, SNI LAST SNI));
+		assert_false(NAMES(is_request, SNI H1));
+		assert_false(NAMES(is_request, SNI));
+		assert_false(NAMES(is_request, ""));
+		assert_false(NAMES(is_request, SNI CUT));
+		assert_false(NAMES(is_request, "\0\5\377\377" H2)); /* longer than there is */
+	}
+}
+
+/* What the server says in TLS 1.3, by the length of its first record behind ServerHello. */
+static bool accepts_h2(size_t len)
+{
+	const struct record server[] = {HELLO, CIPHER, DATA(len), DATA(32), DATA(32)};
+	uint8_t stream[2048];
+	struct steps s = {0};
+	size_t all = 0;
+
+	for (size_t i = 0; i < sizeof(server) / sizeof(server[0]); i++)
+		all += put_record(stream + all, &server[i], false);
+	assert_null(steps_every_way(&s, gp_tls_response, stream, all));
+	return s.p.mark & GP_TLS_H2;
+}
+
+static void test_what_is_inside_tls13(void **state)
+{
+	assert_true(accepts_h2(15 + 17));
+	assert_true(accepts_h2(19 + 17)); /* with the server's name */
+	assert_false(accepts_h2(6 + 17)); /* neither */
+	assert_false(accepts_h2(10 + 17));
+	assert_false(accepts_h2(21 + 17)); /* HTTP/1.1 */
+	assert_false(accepts_h2(25 + 17));
+	assert_false(accepts_h2(1200)); /* all in one record */
+}
+
 static bool is_aside(const struct record *r, int len, bool is_sealed)
 {
 	uint8_t at[600];
@@ -204,6 +286,8 @@ int main(void)
 		cmocka_unit_test(test_what_makes_no_sense),
 		cmocka_unit_test(test_how_a_connection_begins),
 		cmocka_unit_test(test_what_a_turn_begins_with),
+		cmocka_unit_test(test_what_is_inside),
+		cmocka_unit_test(test_what_is_inside_tls13),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
