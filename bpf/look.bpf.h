@@ -92,6 +92,12 @@ static __always_inline void gp_follow_event(struct gp_feed *x, struct gp_flow *f
 		gp_frame_release(x->c, f);
 }
 
+/* PostgreSQL's request for encryption may be all that there was of it. */
+static __always_inline bool gp_look_anew(const struct gp_conn *c)
+{
+	return c->protocol == GP_PROTOCOL_POSTGRESQL && (c->look & GP_LOOK_TENTATIVE);
+}
+
 /*
  * The first look at a request: its first bytes are in the window, all of them if `whole`. True if
  * there is no more to do about it.
@@ -99,16 +105,18 @@ static __always_inline void gp_follow_event(struct gp_feed *x, struct gp_flow *f
 static __always_inline bool gp_look_request(struct sock *sk, struct gp_conn *c,
 					    struct gp_scratch *s, __u32 len, bool whole)
 {
-	int plain;
+	int plain, protocol;
 
-	if (!c->protocol) {
-		c->protocol =
+	if (!c->protocol || gp_look_anew(c)) {
+		protocol =
 			gp_recognise((struct gp_bytes *)s->window, len < GP_LOOK ? len : GP_LOOK);
-		if (!c->protocol) {
+		if (!c->protocol && !protocol) {
 			if (++c->operation >= GP_LOOK_TRIES)
 				gp_conn_unnamed(sk, c);
 			return true;
 		}
+		if (protocol)
+			c->protocol = protocol;
 		c->look |= GP_LOOK_CONFIRMED | GP_LOOK_TENTATIVE;
 		if (c->protocol == GP_PROTOCOL_TLS)
 			c->look |= GP_LOOK_OFF; /* tls.bpf.h looks at it */

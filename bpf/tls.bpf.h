@@ -69,6 +69,8 @@ static __always_inline void gp_tls_keep(struct gp_conn *c, struct gp_frame *f)
 	if (!(c->look & GP_LOOK_TENTATIVE))
 		return;
 	c->look &= ~(GP_LOOK_SEALED | GP_LOOK_FRESH);
+	if (f->in.parser.mark & f->out.parser.mark & GP_TLS_H2)
+		c->look |= GP_LOOK_OVERLAPS;
 	if (!(gp_tls_requests(c, f)->parser.mark & GP_TLS_OLD))
 		c->look |= GP_LOOK_SEALED | GP_LOOK_FRESH;
 }
@@ -104,6 +106,8 @@ static __noinline int gp_tls_begin(struct gp_conn *c, __u64 now)
 	struct gp_thread *t;
 
 	gp_tls_over(c);
+	if (c->look & GP_LOOK_OVERLAPS)
+		return gp_tls_stream(c);
 	if (c->role == GP_ROLE_SERVER || !c->caller)
 		return 0;
 	t = gp_thread_find(bpf_get_current_task_btf()->pid);
@@ -138,7 +142,9 @@ static __noinline struct gp_frame *gp_tls_follow(struct gp_conn *c, __u32 in, __
 static __always_inline struct gp_frame *gp_tls_turn(struct gp_conn *c, const __u8 *at, int n,
 						    __u32 in, __u32 out)
 {
-	if (gp_tls_is_aside(at, n, c->look & GP_LOOK_SEALED))
+	if (n <= 0)
+		gp_drop(GP_DROP_BYTES_UNSEEN);
+	else if (gp_tls_is_aside(at, n, c->look & GP_LOOK_SEALED))
 		return gp_tls_follow(c, in, out);
 	if (c->look & GP_LOOK_OVERLAPS)
 		gp_tls_stream(c);
@@ -177,6 +183,15 @@ static __noinline bool gp_tls_sending(struct gp_conn *c, const struct gp_stream 
 		return false;
 	n = gp_peek_msg(msg, s->window, GP_TLS_HEAD);
 	return gp_tls_turn(c, s->window, n, tp->rcv_nxt, tp->write_seq);
+}
+
+/* A server that has read a request begins to send. Whether that is an answer, and no alert. */
+static __noinline bool gp_tls_answers(const struct gp_conn *c, struct gp_sent *msg)
+{
+	struct gp_scratch *s = gp_scratch_get(GP_SCRATCH_SEND);
+	int n = s ? gp_peek_msg(msg, s->window, GP_TLS_HEAD) : -1;
+
+	return n < GP_TLS_HEAD || !gp_tls_is_aside(s->window, n, c->look & GP_LOOK_SEALED);
 }
 
 /*

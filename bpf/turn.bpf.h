@@ -66,6 +66,8 @@ static __always_inline int gp_readable_server(struct sock *sk, struct gp_conn *c
 			c->turn = gp_turn_next(turn, GP_PHASE_READ);
 			return 0;
 		}
+		if (gp_tls_is(c) && tp->snd_una != tp->write_seq)
+			c->look |= GP_LOOK_OVERLAPS;
 		marks |= GP_TURN_SETTLED;
 		break;
 	case GP_PHASE_STREAM:
@@ -344,6 +346,8 @@ static __always_inline bool gp_sending_server(struct sock *sk, struct gp_conn *c
 				f->current = 1;
 			return f;
 		}
+		if (gp_tls_is(c) && !gp_tls_answers(c, msg))
+			return false;
 		c->write_seq = tp->write_seq;
 		gp_lengths_begin(sk, c, tp);
 		if (far)

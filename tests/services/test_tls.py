@@ -4,10 +4,13 @@ under loads of which every exchange and byte is as the client counts them, at bo
 
 import itertools
 import os
+import pwd
 import random
+import subprocess
 import sys
 import time
 import unittest
+from unittest import mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from goldpan_test import http_client, loads, mixes, tls  # noqa: E402
@@ -15,11 +18,14 @@ from goldpan_test.clients import Account, Connection  # noqa: E402
 from goldpan_test.harness import free_ports, thinned  # noqa: E402
 from goldpan_test.http_client import Request  # noqa: E402
 from goldpan_test.known import total  # noqa: E402
+from goldpan_test.postgresql import USER, PostgreSQL  # noqa: E402
 from goldpan_test.protocols import ProtocolCase  # noqa: E402
 from goldpan_test.servers import wait_closed  # noqa: E402
 
 REQUESTS = thinned(10000)
 PAGE = Request("GET", "/")
+LARGE = 20_000_000  # bytes, more than sockets hold
+ASKED = "GET / HTTP/1.1\nHost: a\n\n"
 
 
 class TlsTest(ProtocolCase):
@@ -210,6 +216,123 @@ class TlsTest(ProtocolCase):
         for role in ("server", "client"):
             endpoint = recording.endpoint(role=role, port=port)
             self.assertEqual((endpoint.protocol, endpoint.requests), ("unknown", 100))
+
+    def curl(self, version, port, *options, count=5):
+        """`count` requests on one connection."""
+        url = f"https://localhost:{port}/"
+        subprocess.run(["curl", "-s", "-k", "-o", "/dev/null", *options, f"--tlsv{version[4:]}",
+                        "--tls-max", version[4:], *([url, "-o", "/dev/null"] * (count - 1)), url],
+                       check=True, timeout=20)
+
+    def test_http2(self):
+        """Agreed on in the handshake: bytes alone, in a stream."""
+        for version in tls.VERSIONS:
+            with self.subTest(version=version):
+                port = self.serve(listen="ssl http2")
+                for _ in range(10):
+                    self.curl(version, port)
+                self.curl(version, port, "--http1.1", count=7)
+                recording = self.finish()
+                self.nginx.stop()
+                self.assertEqual(self.nginx.requests_by_port()[port], 57)
+                for role in ("server", "client"):
+                    endpoint = recording.endpoint(role=role, port=port)
+                    self.assertEqual((endpoint.protocol, endpoint.requests, endpoint.opened,
+                                      total(endpoint, "connections", "streams")),
+                                     ("tls", 7, 11, 10))
+                self.assert_nothing_dropped(recording)
+
+    def test_http2_not_agreed(self):
+        """curl offers it, and the server has it not: turns."""
+        for version in tls.VERSIONS:
+            with self.subTest(version=version):
+                port = self.serve()
+                for _ in range(20):
+                    self.curl(version, port)
+                recording = self.finish()
+                for role in ("server", "client"):
+                    endpoint = recording.endpoint(role=role, port=port)
+                    self.assertEqual((endpoint.protocol, endpoint.requests, endpoint.aborted,
+                                      total(endpoint, "connections", "streams")),
+                                     ("tls", 100, 0, 0))
+                self.assert_nothing_dropped(recording)
+
+    def test_overlap(self):
+        """Requests sent before the answer was read make a stream of it."""
+        for version in tls.VERSIONS:
+            with self.subTest(version=version):
+                port = self.serve()
+                with open(f"{self.nginx.files}/large", "wb") as file:
+                    file.write(bytes(LARGE))
+                account = Account()
+                with tls.TlsConnection(port, account, tls.context(version)) as connection:
+                    for _ in range(3):
+                        connection.exchange([PAGE])
+                    connection.send(Request("GET", "/files/large").data)
+                    time.sleep(0.1)
+                    connection.send(PAGE.data)
+                    for request in (Request("GET", "/files/large"), PAGE):
+                        self.assertEqual(request.answer(connection), ("GET", "200"))
+                    for _ in range(3):
+                        connection.exchange([PAGE])
+                recording = self.finish()
+                for role in ("server", "client"):
+                    endpoint = recording.endpoint(role=role, port=port)
+                    self.assertEqual((endpoint.requests, endpoint.aborted,
+                                      total(endpoint, "connections", "streams")), (4, 0, 1), role)
+
+    def test_tickets_before_the_request_ends(self):
+        """A client that goes on when they lie unread asks nothing new."""
+        port = self.serve()
+        account = Account()
+        with tls.TlsConnection(port, account, tls.context("TLSv1.3"), held=True) as connection:
+            request = Request("PUT", "/files/some", b"body")
+            connection.send(request.head)
+            time.sleep(0.05)
+            connection.send(request.body)
+            self.assertEqual(request.answer(connection), ("PUT", "201"))
+            for _ in range(5):
+                connection.exchange([PAGE])
+        endpoint = self.finish().endpoint(role="client", port=port)
+        self.assertEqual((endpoint.requests, endpoint.aborted), (6, 0))
+
+    def test_new_keys(self):
+        """Announced by the client between two requests: none of its own."""
+        port = self.serve()
+        client = self.start(["openssl", "s_client", "-quiet", "-no_ign_eof", "-connect",
+                             f"127.0.0.1:{port}"], stdin=subprocess.PIPE, text=True, bufsize=1)
+        for line in (ASKED, "K\n", ASKED, "k\n", ASKED):
+            client.popen.stdin.write(line)
+            time.sleep(0.2)
+        client.popen.stdin.close()
+        client.popen.wait(10)
+        self.assertEqual(client.stdout().count("200 OK"), 3)
+        recording = self.finish()
+        for role in ("server", "client"):
+            endpoint = recording.endpoint(role=role, port=port)
+            self.assertEqual((endpoint.protocol, endpoint.requests, endpoint.aborted),
+                             ("tls", 3, 0), role)
+
+    def test_postgresql(self):
+        """It asks for TLS in words of its own, and is not known inside."""
+        port, owner = free_ports(), pwd.getpwnam(USER)
+        crt, key = tls.certificate(self.directory)
+        os.chown(key, owner.pw_uid, owner.pw_gid)
+        server = self.keep(PostgreSQL(self.directory, port, "ssl=on", f"ssl_cert_file={crt}",
+                                      f"ssl_key_file={key}"))
+        script = os.path.join(self.directory, "script")
+        with open(script, "w", encoding="ascii") as file:
+            file.write("SELECT 1;")
+        self.observe(port)
+        with mock.patch.dict(os.environ, PGSSLMODE="require", HOME=server.home):
+            server.pgbench("-n", "-f", script, "-t", "100")
+        recording = self.finish()
+        for role in ("server", "client"):
+            endpoint = recording.endpoint(role=role, port=port)
+            # Of each connection, its start is one, and Terminate one that is aborted.
+            self.assertEqual((endpoint.protocol, endpoint.requests, endpoint.aborted),
+                             ("tls", 100 + 2 * endpoint.opened, endpoint.opened), role)
+        self.assert_nothing_dropped(recording)
 
     def test_not_asked_for(self):
         """It costs nothing, and the handshake's turns are counted like others."""
