@@ -241,7 +241,8 @@ struct gp_conn {
 	__u16 port;	  /* of the endpoint */
 	__u32 received;	  /* payload bytes that had arrived at the last event; may wrap */
 	__u32 write_seq;  /* at the last send's beginning */
-	__u32 copied_seq; /* server: at arrive; client: where a request ends that was seen whole */
+	__u32 copied_seq; /* server: at arrive; client: where a request ends that was seen whole, or
+			     what was followed of TLS */
 	__u16 listener;	  /* place of the listener it came from, or is; 0: none */
 	__u16 frame;	  /* place of its gp_frame + 1; 0: none */
 	__u32 id;	  /* of the exchange: tells those that are open apart; 0: none */

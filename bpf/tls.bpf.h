@@ -15,7 +15,8 @@
  * What it is bad at (TLS 1.3, where no one can see what a record holds): a ticket that is sent when
  * the first request was read with the client's Finished is taken for the beginning of the answer,
  * and if that request goes on when the ticket was received, for two exchanges. A new key that is
- * announced by itself begins the next request too early.
+ * announced by itself begins the next request too early. And a client's request that is answered by
+ * an alert alone counts as answered, as nobody looks at what arrives; a server's does not.
  */
 #ifndef GP_TLS_BPF_H
 #define GP_TLS_BPF_H
@@ -95,6 +96,8 @@ static __always_inline bool gp_tls_idle(struct gp_conn *c, struct gp_frame *f,
 		return false;
 	if (c->role == GP_ROLE_SERVER ? gp_frame_unseen(f, sk, tp) : gp_stream_owes(tp, f->out.seq))
 		return false;
+	if (c->role == GP_ROLE_CLIENT)
+		c->copied_seq = f->out.seq;
 	gp_tls_keep(c, f);
 	gp_tls_over(c);
 	return true;
@@ -170,6 +173,12 @@ static __noinline bool gp_tls_receiving(struct gp_conn *c, const struct gp_strea
 	if (f)
 		gp_frame_arrival(f, tp->rcv_nxt, c->arrive_ns);
 	return f;
+}
+
+/* A client's send goes on, with a further skb, of which all was followed when it began. */
+static __always_inline bool gp_tls_was_seen(const struct gp_conn *c, const struct gp_stream *tp)
+{
+	return c->copied_seq - tp->write_seq - 1 < GP_TLS_LENGTH_MAX;
 }
 
 /* A client begins to send a turn. Whether to follow it. */

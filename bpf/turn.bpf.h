@@ -450,6 +450,8 @@ static __always_inline bool gp_sending_client(struct sock *sk, struct gp_conn *c
 	case GP_PHASE_STREAM:
 		return false;
 	default:
+		if (gp_tls_is(c) && gp_tls_was_seen(c, tp))
+			return false;
 		now = bpf_ktime_get_ns();
 	}
 	gp_ask(sk, c, tp, now);

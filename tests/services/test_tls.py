@@ -329,9 +329,13 @@ class TlsTest(ProtocolCase):
         recording = self.finish()
         for role in ("server", "client"):
             endpoint = recording.endpoint(role=role, port=port)
-            # Of each connection, its start is one, and Terminate one that is aborted.
-            self.assertEqual((endpoint.protocol, endpoint.requests, endpoint.aborted),
-                             ("tls", 100 + 2 * endpoint.opened, endpoint.opened), role)
+            # Of each connection, its start is one, and Terminate one that is aborted; but a client
+            # that is slow to close has the server's close_notify, and nobody looks at that.
+            self.assertEqual((endpoint.protocol, endpoint.requests),
+                             ("tls", 100 + 2 * endpoint.opened), role)
+            if role == "server":
+                self.assertEqual(endpoint.aborted, endpoint.opened)
+            self.assertLessEqual(endpoint.aborted, endpoint.opened)
         self.assert_nothing_dropped(recording)
 
     def test_not_asked_for(self):
