@@ -6,6 +6,7 @@ import itertools
 import os
 import pwd
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -219,6 +220,8 @@ class TlsTest(ProtocolCase):
 
     def curl(self, version, port, *options, count=5):
         """`count` requests on one connection."""
+        if not shutil.which("curl"):
+            self.skipTest("needs curl")
         url = f"https://localhost:{port}/"
         subprocess.run(["curl", "-s", "-k", "-o", "/dev/null", *options, f"--tlsv{version[4:]}",
                         "--tls-max", version[4:], *([url, "-o", "/dev/null"] * (count - 1)), url],
