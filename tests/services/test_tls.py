@@ -51,9 +51,11 @@ class TlsTest(ProtocolCase):
                 "framing": {r["framing"] for r in endpoint.records if r["requests"]},
                 "requests": endpoint.requests, "aborted": endpoint.aborted,
                 "opened": endpoint.opened, "closed": endpoint.closed, "active": endpoint.active,
-                "in flight": endpoint.in_flight, "streams": total(endpoint, "connections", "streams")}
+                "in flight": endpoint.in_flight,
+                "streams": total(endpoint, "connections", "streams")}
         # What a server still sends when the client has gone, nobody knows.
-        for name, n, known in (("in", inward, endpoint.bytes_in), ("out", outward, endpoint.bytes_out)):
+        for name, n, known in (("in", inward, endpoint.bytes_in),
+                               ("out", outward, endpoint.bytes_out)):
             if n is not None and (endpoint.role, name) != ("server", "out"):
                 want[f"bytes {name}"], have[f"bytes {name}"] = n, known
         self.assertEqual(have, want)
