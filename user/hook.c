@@ -87,6 +87,15 @@ const struct gp_kind gp_kinds[] = {
 		 {.name = "pages", .part = {{.at = "ksym/vmemmap_base"}}}},
 	},
 	{
+		"undisturbed",
+		"programs without preemption",
+		NULL,
+		false,
+		"other tasks may run in the middle of a program, which the kernel leaves out for "
+		"them: events are missed, and counts are not exact",
+		{{.name = "off", .part = {{.at = "preemption/off"}}}},
+	},
+	{
 		"state",
 		"connection state",
 		NULL,

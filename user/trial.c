@@ -7,10 +7,13 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "own.h"
 
 #define LINKS 64
+#define PREEMPT_COUNT 0x7fffffff /* the rest of the word says that another task is to run */
 
 struct gp_trial {
 	struct btf *kernel; /* NULL: it does not describe its types */
@@ -171,6 +174,128 @@ int gp_trial_stack(const struct gp_trial *t)
 	return program < 0 ? program : 0;
 }
 
+/* Attaches. Iterators have to be loaded only: each wants something else. */
+static int try_attach(struct gp_trial *t, int program, const char *at, int cgroup)
+{
+	enum bpf_attach_type attach;
+	enum bpf_prog_type type;
+	gp_auto(gp_close) int link = -1;
+	int err = libbpf_prog_type_by_name(at, &type, &attach);
+
+	if (err || attach == BPF_TRACE_ITER)
+		return err;
+	if (type == BPF_PROG_TYPE_TRACING)
+		link = bpf_raw_tracepoint_open(NULL, program);
+	else
+		link = bpf_link_create(program, cgroup, attach, NULL);
+	if (link < 0)
+		return link;
+	if (t->links < LINKS) {
+		t->link[t->links++] = link;
+		link = -1;
+	}
+	return 0;
+}
+
+/* A member of a structure, or NULL. */
+static const struct btf_member *member_of(const struct gp_trial *t, const char *of,
+					  const char *name)
+{
+	int id = t->kernel ? btf__find_by_name_kind(t->kernel, of, BTF_KIND_STRUCT) : -1;
+	const struct btf_type *type = id > 0 ? btf__type_by_id(t->kernel, id) : NULL;
+
+	for (int i = 0; type && i < btf_vlen(type); i++)
+		if (!strcmp(btf__name_by_offset(t->kernel, btf_members(type)[i].name_off), name))
+			return &btf_members(type)[i];
+	return NULL;
+}
+
+/* What a program finds where it runs in a task's context: PREEMPT_COUNT, if the kernel tells where
+ * that is, and how often the task was told to stay on its CPU. */
+struct found {
+	uint32_t preempt_count, stays, runs;
+};
+
+/* Loads a program that writes down struct found for this process. `variable`: of PREEMPT_COUNT, in
+ * the kernel's BTF; below 1: none. A descriptor, or -errno. */
+static int load_finder(const struct gp_trial *t, int map, int variable)
+{
+	const struct btf_member *stays = member_of(t, "task_struct", "migration_disabled");
+	const struct bpf_insn code[] = {
+		CALL(0, BPF_FUNC_get_current_pid_tgid),
+		INSN(BPF_ALU64 | BPF_RSH | BPF_K, BPF_REG_0, 0, 0, 32),
+		SET(BPF_REG_7, 0),
+		INSN(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_0, 0, 17, getpid()),
+		CALL(0, BPF_FUNC_get_current_task_btf),
+		INSN(BPF_LDX | BPF_MEM | BPF_H, BPF_REG_6, BPF_REG_0, stays ? stays->offset / 8 : 0,
+		     0),
+		INSN(BPF_LD | BPF_DW | BPF_IMM, BPF_REG_1, variable > 0 ? BPF_PSEUDO_BTF_ID : 0, 0,
+		     variable > 0 ? variable : 0),
+		INSN(0, 0, 0, 0, 0),
+		INSN(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_1, 0, 2, 0),
+		CALL(0, BPF_FUNC_this_cpu_ptr),
+		INSN(BPF_LDX | BPF_MEM | BPF_W, BPF_REG_7, BPF_REG_0, 0, 0),
+		INSN(BPF_ST | BPF_MEM | BPF_W, BPF_REG_10, 0, -4, 0),
+		INSN(BPF_LD | BPF_DW | BPF_IMM, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, map),
+		INSN(0, 0, 0, 0, 0),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_2, BPF_REG_10, 0, 0),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_2, 0, 0, -4),
+		CALL(0, BPF_FUNC_map_lookup_elem),
+		INSN(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 3, 0),
+		INSN(BPF_STX | BPF_MEM | BPF_W, BPF_REG_0, BPF_REG_7, 0, 0),
+		INSN(BPF_STX | BPF_MEM | BPF_W, BPF_REG_0, BPF_REG_6, 4, 0),
+		INSN(BPF_ST | BPF_MEM | BPF_W, BPF_REG_0, 0, 8, 1),
+		SET(BPF_REG_0, 0),
+		EXIT,
+	};
+
+	return stays ? load(t, "tp_btf/skb_copy_datagram_iovec", code, ARRAY_SIZE(code)) : -ENOENT;
+}
+
+/* Receives a byte, which runs what is attached there. */
+static void receive_a_byte(void)
+{
+	char byte = 0;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return;
+	if (write(pair[0], &byte, 1) == 1 && read(pair[1], &byte, 1) != 1)
+		byte = 0;
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/*
+ * Whether programs at tracepoints run to their end before another task does, also in a task's
+ * context: 0, or -EINTR. 0 as well where it could not be found out.
+ */
+static int try_preemption(struct gp_trial *t)
+{
+	gp_auto(gp_close) int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "gp_trial", sizeof(uint32_t),
+						   sizeof(struct found), 1, NULL);
+	gp_auto(gp_close) int program = -1;
+	int variable = t->kernel
+			       ? btf__find_by_name_kind(t->kernel, "__preempt_count", BTF_KIND_VAR)
+			       : -ENOENT;
+	struct found found = {};
+	uint32_t zero = 0;
+
+	if (map < 0)
+		return 0;
+	program = load_finder(t, map, variable);
+	if (program < 0 && variable > 0) {
+		variable = -1;
+		program = load_finder(t, map, variable);
+	}
+	if (program < 0 || try_attach(t, program, "tp_btf/skb_copy_datagram_iovec", -1))
+		return 0;
+	receive_a_byte();
+	if (bpf_map_lookup_elem(map, &zero, &found) || !found.runs || !found.stays)
+		return 0; /* it stays on its CPU since it cannot leave it */
+	return variable <= 0 || !(found.preempt_count & PREEMPT_COUNT) ? -EINTR : 0;
+}
+
 /* Whether a tracing program may ask for the bytes of an skb. */
 static int try_skb_kfunc(const struct gp_trial *t, const char *name)
 {
@@ -197,36 +322,8 @@ static int try_member(const struct gp_trial *t, const char *name)
 {
 	const char *dot = strchr(name, '.');
 	gp_auto(gp_free) char *of = strndup(name, dot - name);
-	int id = of && t->kernel ? btf__find_by_name_kind(t->kernel, of, BTF_KIND_STRUCT) : -1;
-	const struct btf_type *type = id > 0 ? btf__type_by_id(t->kernel, id) : NULL;
 
-	for (int i = 0; type && i < btf_vlen(type); i++)
-		if (!strcmp(btf__name_by_offset(t->kernel, btf_members(type)[i].name_off), dot + 1))
-			return 0;
-	return -ENOENT;
-}
-
-/* Attaches. Iterators have to be loaded only: each wants something else. */
-static int try_attach(struct gp_trial *t, int program, const char *at, int cgroup)
-{
-	enum bpf_attach_type attach;
-	enum bpf_prog_type type;
-	gp_auto(gp_close) int link = -1;
-	int err = libbpf_prog_type_by_name(at, &type, &attach);
-
-	if (err || attach == BPF_TRACE_ITER)
-		return err;
-	if (type == BPF_PROG_TYPE_TRACING)
-		link = bpf_raw_tracepoint_open(NULL, program);
-	else
-		link = bpf_link_create(program, cgroup, attach, NULL);
-	if (link < 0)
-		return link;
-	if (t->links < LINKS) {
-		t->link[t->links++] = link;
-		link = -1;
-	}
-	return 0;
+	return of && member_of(t, of, dot + 1) ? 0 : -ENOENT;
 }
 
 int gp_trial_hook(struct gp_trial *t, const char *at, unsigned int arguments, int cgroup)
@@ -244,6 +341,8 @@ int gp_trial_hook(struct gp_trial *t, const char *at, unsigned int arguments, in
 		return try_skb_kfunc(t, strchr(at, '/') + 1);
 	if (begins(at, "member/"))
 		return try_member(t, strchr(at, '/') + 1);
+	if (begins(at, "preemption/"))
+		return try_preemption(t);
 	if (begins(at, "ksym/"))
 		return gp_trial_symbol(strchr(at, '/') + 1) ? 0 : -ENOENT;
 	if (is_of_cgroup && cgroup < 0)

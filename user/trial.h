@@ -35,9 +35,11 @@ int gp_trial_stack(const struct gp_trial *t);
  * Whether there is a hook, with at least as many arguments (0: all have enough): what libbpf takes
  * for a section ("tp_btf/sk_data_ready"), a kernel function that programs call
  * ("kfunc/bpf_dynptr_from_skb", of an skb in tracing), a variable
- * ("ksym/vmemmap_base"), or a member of a structure ("member/unix_sock.inq_len"). `cgroup` is the
+ * ("ksym/vmemmap_base"), a member of a structure ("member/unix_sock.inq_len"), or that
+ * programs run undisturbed ("preemption/off"). `cgroup` is the
  * control group that programs of control groups are tried at, -1 if there is none. 0; -ENOENT: the
- * kernel has no such thing; -ENOTDIR: no control group; -errno of loading or attaching.
+ * kernel has no such thing; -EINTR: they do not; -ENOTDIR: no control group; -errno of loading or
+ * attaching.
  */
 int gp_trial_hook(struct gp_trial *t, const char *at, unsigned int arguments, int cgroup);
 

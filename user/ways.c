@@ -46,6 +46,8 @@ static const char *reason(int err)
 		return NULL;
 	case ENOENT:
 		return "the kernel does not have it";
+	case EINTR:
+		return "other tasks are let in";
 	case ENOTDIR:
 		return "there are no v2 control groups";
 	case EPERM:
