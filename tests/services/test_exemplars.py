@@ -130,14 +130,22 @@ class Slow(ExemplarsCase):
             left.remove(found[0])
             yield x, found[0]
 
+    def check_accident(self, x, a, first):
+        """The stage that was the longest is so by the server's account, too; give or take a tick,
+        since this kernel does not tell of each switch from pid 1's threads. A wake-up that a CPU
+        does not come to see (a guest's, which does not run) the kernel's account begins late: what
+        is run queue here is time before the read there."""
+        known = dict(a.parts_s)
+        known["runqueue"] += known["backlog"]
+        known["backlog"] = known["runqueue"]
+        self.assertGreaterEqual(known.get(first, 0), max(known.values()) - 0.004, (x, a))
+
     def check_one(self, x, a, front, down):
         self.assertTrue(a.least_s - SLACK_S <= x["duration_s"] <= a.most_s + SLACK_S, (x, a))
         self.check_stages(x)
         first = largest(x["stages_s"])
         if first != STAGE.get(a.kind):  # an accident, of which the server knows as well
-            # Give or take a tick: this kernel does not tell of each switch from pid 1's threads.
-            self.assertGreaterEqual(a.parts_s.get(first, 0), max(a.parts_s.values()) - 0.004,
-                                    (x, a))
+            self.check_accident(x, a, first)
         self.assertEqual((x["pid"], x["transport"], x["port"]), (front.pid, "tcp", front.port))
         call = x["downstream"]
         if a.kind != "call":
