@@ -167,7 +167,11 @@ class Alone(StagesCase):
         line = f"cpu 1ms;fan {down.port} 3 10ms"
 
         def check(stages, said):
-            self.check_known(stages, said)
+            # A wait for a CPU between the answers lies within the union; the server, which has
+            # both clocks running then, counts it twice: by as much its sum is over the duration.
+            parts = ("late", "again", "read", "cpu", "runqueue", "sleep", "io", "call")
+            twice = max(0, sum(said[part] for part in parts) - said["sum_s"])
+            self.check_known(stages, {**said, "runqueue": said["runqueue"] - twice})
             self.assertGreater(stages["downstream"], 0.3, stages)
 
         self.check_cases([(f"fan{n}", THREADS, line, n, ()) for n in (1, 8)], check)
