@@ -273,7 +273,7 @@ static __always_inline void gp_conn_confirm(struct gp_conn *c)
 static __noinline int gp_follow_whole(struct gp_feed *x, __u32 seq)
 {
 	struct gp_frame *f = x->f;
-	__u32 bytes = seq - f->request_seq;
+	__u32 bytes = gp_tell_failed ? seq - f->request_seq : 0; /* else all are alike */
 
 	if (!x->requests && f->current && f->started)
 		f->answer_end = gp_follow_place(x, seq);

@@ -67,18 +67,13 @@ static __always_inline __u64 gp_lengths_answered(struct sock *sk, const struct g
 
 #endif
 
-static __always_inline bool gp_lengths_wanted(void)
-{
-	return gp_slow_ns || gp_tell_failed;
-}
-
 /* A server's answer begins, or a client's request, with the next byte that is sent. */
 static __always_inline void gp_lengths_begin(struct sock *sk, struct gp_conn *c,
 					     const struct gp_stream *tp)
 {
 	struct gp_lengths *l;
 
-	if (!gp_lengths_wanted() || c->frame)
+	if (!gp_tell_failed || c->frame) /* false: no exemplars are written */
 		return;
 	l = gp_lengths_of(sk, c, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!l)
