@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Counts are exact: requests equal the client's own, bytes and connections those of a capture.
 
-Each way to use a server is run eight times ($GOLDPAN_TEST_RUNS) with 50,000 requests, each time on a
+Each way to use a server is run ten times ($GOLDPAN_TEST_RUNS) with 50,000 requests, each time on a
 port of its own, so that one goldpan and one capture see all runs and still tell them apart. Both
 sides are on this host: what the server's endpoint says, the client's must say mirrored.
 """
@@ -15,7 +15,7 @@ from goldpan_test import capture  # noqa: E402
 from goldpan_test.harness import Case  # noqa: E402
 from goldpan_test.ways import REQUESTS, EveryWay  # noqa: E402
 
-RUNS = int(os.environ.get("GOLDPAN_TEST_RUNS", "8"))
+RUNS = int(os.environ.get("GOLDPAN_TEST_RUNS", "10"))
 
 
 class ExactTest(EveryWay, Case):

@@ -131,14 +131,13 @@ class Slow(ExemplarsCase):
             yield x, found[0]
 
     def check_accident(self, x, a, first):
-        """The stage that was the longest is so by the server's account, too; give or take a tick,
-        since this kernel does not tell of each switch from pid 1's threads. A wake-up that a CPU
+        """The stage that was the longest is so by the server's account, too. A wake-up that a CPU
         does not come to see (a guest's, which does not run) the kernel's account begins late: what
         is run queue here is time before the read there."""
         known = dict(a.parts_s)
         known["runqueue"] += known["backlog"]
         known["backlog"] = known["runqueue"]
-        self.assertGreaterEqual(known.get(first, 0), max(known.values()) - 0.004, (x, a))
+        self.assertGreaterEqual(known.get(first, 0), 0.95 * max(known.values()), (x, a))
 
     def check_one(self, x, a, front, down):
         self.assertTrue(a.least_s - SLACK_S <= x["duration_s"] <= a.most_s + SLACK_S, (x, a))
@@ -185,8 +184,7 @@ class Slow(ExemplarsCase):
             self.check_stages(x)
             self.assertEqual(x["pid"], down.pid)
             self.assertGreaterEqual(x["stages_s"]["sleep"], 0.04 - SLACK_S, x)
-            if x["duration_s"] < 0.08:  # else something else took longer, by accident
-                self.assertEqual(largest(x["stages_s"]), "sleep", x)
+            self.assertEqual(largest(x["stages_s"]), "sleep", x)
         self.assertEqual(len({x["tid"] for x in ends[0]}), 1)
 
     def check_counts(self, recording, front, asked, shown):

@@ -220,6 +220,14 @@ class TlsTest(ProtocolCase):
             endpoint = recording.endpoint(role=role, port=port)
             self.assertEqual((endpoint.protocol, endpoint.requests), ("unknown", 100))
 
+    def check_curl(self, recording, port, **want):
+        for role in ("server", "client"):
+            endpoint = recording.endpoint(role=role, port=port)
+            have = {"requests": endpoint.requests, "opened": endpoint.opened,
+                    "streams": total(endpoint, "connections", "streams")}
+            self.assertEqual((endpoint.protocol, endpoint.aborted, have), ("tls", 0, want))
+        self.assert_nothing_dropped(recording)
+
     def curl(self, version, port, *options, count=5):
         """`count` requests on one connection."""
         if not shutil.which("curl"):
@@ -240,12 +248,7 @@ class TlsTest(ProtocolCase):
                 recording = self.finish()
                 self.nginx.stop()
                 self.assertEqual(self.nginx.requests_by_port()[port], 57)
-                for role in ("server", "client"):
-                    endpoint = recording.endpoint(role=role, port=port)
-                    self.assertEqual((endpoint.protocol, endpoint.requests, endpoint.opened,
-                                      total(endpoint, "connections", "streams")),
-                                     ("tls", 7, 11, 10))
-                self.assert_nothing_dropped(recording)
+                self.check_curl(recording, port, requests=7, opened=11, streams=10)
 
     def test_http2_not_agreed(self):
         """curl offers it, and the server has it not: turns."""
@@ -255,12 +258,7 @@ class TlsTest(ProtocolCase):
                 for _ in range(20):
                     self.curl(version, port)
                 recording = self.finish()
-                for role in ("server", "client"):
-                    endpoint = recording.endpoint(role=role, port=port)
-                    self.assertEqual((endpoint.protocol, endpoint.requests, endpoint.aborted,
-                                      total(endpoint, "connections", "streams")),
-                                     ("tls", 100, 0, 0))
-                self.assert_nothing_dropped(recording)
+                self.check_curl(recording, port, requests=100, opened=20, streams=0)
 
     def test_overlap(self):
         """Requests sent before the answer was read make a stream of it."""

@@ -36,19 +36,17 @@ def connecting_to(port):
     return sum(remote == port and state == syn_sent for _, remote, state in sockets_of())
 
 
-def closing_of(port):
-    """How many that have `port` at the other end are not closed: a client is for a moment after its
-    server. Those that wait in TIME_WAIT are."""
-    syn_sent, time_wait = "02", "06"
-    return sum(remote == port and state not in (syn_sent, time_wait)
-               for _, remote, state in sockets_of())
+def open_ends_of(port):
+    """How many TCP sockets of this host are an end of a connection to `port`: a client's is closed
+    a moment after its server's. Not those that wait in TIME_WAIT or for their first answer."""
+    left_out = ("02", "06", "0A")
+    return sum(port in (local, remote) and state not in left_out
+               for local, remote, state in sockets_of())
 
 
 def wait_closed(port, timeout_s=10):
-    """Waits until the server has let go of the last connection to `port`, and so have its clients
-    on this host."""
-    wait_until(lambda: connections_of(port) + closing_of(port) == 0, timeout_s,
-               f"the last close on port {port}")
+    """Waits until the last connection to `port` is closed, at both ends if both are here."""
+    wait_until(lambda: open_ends_of(port) == 0, timeout_s, f"the last close on port {port}")
 
 
 def unix_connections_of(path):
