@@ -162,6 +162,24 @@ class Host(KnownCase):
         """Seconds that each CPU was not idle: user, nice, system, irq, softirq, steal."""
         return seconds_of_cpus(1, 2, 3, 6, 7, 8)
 
+    def test_runqueue_length(self):
+        """Four threads on one CPU: what they wait, by schedstat, is a length over time. Others that
+        wait there, too, are few; they make it longer, by less than 5 % of the window."""
+        goldpan = self.goldpan(interval="60s")
+        burner = self.dialogue("burner", "-t", 4, "-n", 1, "-b", 500_000, "-c", 0)
+        burner.hear()
+        wait_until(lambda: are_blocked(burner.pid), 5, "all threads blocked")
+        export_now(goldpan)
+        before = Account(burner.pid)
+        burner.ask("go")
+        waited_s = Account(burner.pid).since(before).wait_s
+        host, = [r for r in export_now(goldpan) if r["type"] == "host"]
+        length, took = host["runqueue_length"], host["interval_s"]
+        self.assertGreater(waited_s, took, "at least one waited all the time")
+        self.assert_near(length["each"][0]["avg"] * took, waited_s, 0.05, "CPU 0", slack=0.05 * took)
+        self.assertGreaterEqual(length["each"][0]["max"], 3)
+        self.assert_near(length["avg"], sum(cpu["avg"] for cpu in length["each"]), 0.001, "all")
+
     def test_busy_time(self):
         """Within 5 % (of the window, for a CPU that is nearly idle): /proc/stat asks at each timer
         interrupt who is running, and charges him with all the time since the one before."""
