@@ -181,6 +181,23 @@ class Unanswered(KnownCase):
         self.check_aborted(recording, server.name, "server")
         self.check_aborted(recording, caller.name, "client")
 
+    def receive_queues(self, port):
+        """The bytes that lie unread at the server's end of connections, as the kernel has them."""
+        with open("/proc/net/tcp", encoding="ascii") as file:
+            rows = [line.split() for line in file][1:]
+        return sum(int(row[4].partition(":")[2], 16) for row in rows
+                   if int(row[1][-4:], 16) == port and row[3] == "01")
+
+    def test_bytes_unread(self):
+        goldpan = self.goldpan(interval="60s")
+        server = self.slow("-r", 60_000)
+        for size in (64, 1000):
+            self.caller(server, "-n", size)
+        wait_until(lambda: self.receive_queues(server.port) == 1064, 5, "two requests")
+        end, = [r for r in export_now(goldpan) if r["type"] == "endpoint"
+                and r["port"] == server.port and r["role"] == "server"]
+        self.assertEqual((end["unread_bytes"], end["in_flight"]["now"]), (1064, 2))
+
     def test_bytes_never_read(self):
         """The server dies with a request in its receive queue: one aborted exchange."""
         goldpan = self.goldpan()
