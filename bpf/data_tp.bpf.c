@@ -25,6 +25,11 @@ static __always_inline const struct tcp_sock *tcp_cast(struct sock *sk)
 	return gp_tcp(sk);
 }
 
+int gp_pages_read(__u64 shared, __u32 offset, struct gp_room *to, __u32 n)
+{
+	return to ? gp_pieces_read((char *)shared, offset, to->at, n, GP_PIECES) : -1;
+}
+
 int gp_skb_read(struct sk_buff *skb GP_ARG_TRUSTED, __u32 offset, struct gp_room *to, __u32 n)
 {
 	__u64 bytes =
@@ -33,7 +38,7 @@ int gp_skb_read(struct sk_buff *skb GP_ARG_TRUSTED, __u32 offset, struct gp_room
 	asm volatile("" : "+r"(bytes));
 	if (!to || !bytes || bytes > GP_WINDOW)
 		return -1;
-	return gp_skb_bytes(skb, offset, to->at, bytes) == (int)bytes ? 0 : -1;
+	return gp_skb_bytes(skb, offset, to->at, bytes, false) == (int)bytes ? 0 : -1;
 }
 
 /*

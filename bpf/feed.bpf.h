@@ -36,13 +36,18 @@ static __always_inline bool gp_source_skb(struct gp_source *s, struct sk_buff *s
 #else
 #include "pages.bpf.h"
 
-/* `n` (1 to GP_WINDOW) bytes of an skb from `offset` on: how many it were, or -1. */
-static __always_inline int gp_skb_bytes(struct sk_buff *skb, __u32 offset, __u8 *to, __u32 n)
+/*
+ * `n` (1 to GP_WINDOW) bytes of an skb from `offset` on: how many it were, or -1. `here`: without a
+ * call, if possible.
+ */
+static __always_inline int gp_skb_bytes(struct sk_buff *skb, __u32 offset, __u8 *to, __u32 n,
+					bool here)
 {
 	struct bpf_dynptr bytes;
 
 	if (gp_payload == GP_PAYLOAD_PAGES)
-		return gp_pages_read(skb, offset, to, n);
+		return here ? gp_skb_pages_here(skb, offset, to, n)
+			    : gp_skb_pages_far(skb, offset, to, n);
 	if (gp_payload != GP_PAYLOAD_DYNPTR || !bpf_dynptr_from_skb)
 		return -1;
 	if (bpf_dynptr_from_skb((struct __sk_buff *)skb, 0, &bytes) ||
@@ -178,7 +183,7 @@ static __always_inline int gp_peek_skb(struct sk_buff *skb, __u32 offset, __u8 *
 	asm volatile("" : "+r"(n)); /* the check below is for the verifier: keep it */
 	if (!n || n > GP_WINDOW)
 		return -1;
-	return gp_skb_bytes(skb, offset, to, n);
+	return gp_skb_bytes(skb, offset, to, n, true);
 }
 
 /* Goes on to the next buffer if the present one is used up. False if there is none. */
@@ -234,7 +239,7 @@ static __always_inline int gp_source_read(struct gp_source *s, struct sk_buff *s
 	if (!n || n > GP_WINDOW)
 		return -1;
 	if (skb) {
-		got = gp_skb_bytes(skb, s->offset, to, n);
+		got = gp_skb_bytes(skb, s->offset, to, n, false);
 		if (got <= 0)
 			return -1;
 		n = got;

@@ -177,20 +177,22 @@ struct msghdr {
 	struct iov_iter msg_iter;
 };
 
-struct page {
-	unsigned long flags;
+struct page;
+
+struct timespec64 {
+	long long tv_sec;
+	long tv_nsec;
 };
 
-/* A piece of an skb, until 6.8: 21d2e6737c97 ("net: add netmem to skb_frag_t"). */
-struct bio_vec {
-	struct page *bv_page;
-	unsigned int bv_len, bv_offset;
+/* A piece of an skb, whatever its structure's name: since 6.8 another than before. */
+struct skb_piece___any {
+	unsigned long words[2];
 };
 
 struct skb_shared_info {
 	unsigned char nr_frags;
 	unsigned short gso_segs;
-	struct bio_vec frags[1];
+	struct skb_piece___any frags[1];
 };
 
 struct kernfs_iattrs {

@@ -49,7 +49,7 @@ const volatile __u32 gp_only_pid = 1;
 const volatile __u64 gp_only_cgroup = 1;
 const volatile __s32 gp_only_subsys;
 const volatile __u32 gp_payload = GP_PAYLOAD_DYNPTR;
-const volatile __u64 gp_page_offset_at, gp_vmemmap_at;
+const volatile __u64 gp_page_map;
 const volatile __u32 gp_port_ranges = GP_PORT_RANGES;
 const volatile __u32 gp_payer_endpoints[GP_ROLE_COUNT] = {1, 1};
 const volatile __u32 gp_payer_operations = 1;

@@ -291,9 +291,9 @@ extern struct gp_listener_slots_map listener_slots SEC(".maps");
 extern const volatile __u32 gp_shards;	     /* copies of each record */
 extern const volatile __u32 gp_threads_mask; /* size of the thread table - 1 */
 extern const volatile bool gp_with_sched, gp_with_client, gp_with_unix;
-extern const volatile __u32 gp_protocols; /* those to recognise: 1 << enum gp_protocol */
-extern const volatile __u32 gp_payload;	  /* enum gp_payload */
-extern const volatile __u64 gp_page_offset_at, gp_vmemmap_at; /* PAGES: where these variables are */
+extern const volatile __u32 gp_protocols;   /* those to recognise: 1 << enum gp_protocol */
+extern const volatile __u32 gp_payload;	    /* enum gp_payload */
+extern const volatile __u64 gp_page_map;    /* PAGES: page_map.h */
 extern const volatile __u32 gp_only_pid;    /* a process, and what comes of it; 0: all */
 extern const volatile __u64 gp_only_cgroup; /* id of a control group; 0: all */
 extern const volatile __s32 gp_only_subsys; /* its hierarchy: place in css_set.subsys; -1: v2 */

@@ -4,7 +4,8 @@
 #define GP_UNIX_FEED_BPF_H
 
 /* As gp_skb_bytes of feed.bpf.h. The kernel function is called by another object: see there. */
-static __always_inline int gp_skb_bytes(struct sk_buff *skb, __u32 offset, __u8 *to, __u32 n)
+static __always_inline int gp_skb_bytes(struct sk_buff *skb, __u32 offset, __u8 *to, __u32 n,
+					bool here)
 {
 	return gp_skb_read(skb, offset, (struct gp_room *)to, n) ? -1 : (int)n;
 }

@@ -140,81 +140,62 @@ static __always_inline int gp_http_response(struct gp_parser *p, const __u8 *at,
 	return gp_http_rest(p, at, len, true);
 }
 
-/*
- * The cheap look at a segment of `len` bytes, of which `bytes` has the first 512: true if it is
- * one whole request and nothing else, of a method that is taken to have no body, so that no step is
- * needed; but not one that asks for server-sent events, whose answer's head has to be looked at.
- * `p->operation` is then set, and nothing else. What a step would call LOST may pass.
- */
 #define GP_HTTP_PLAIN 512
-
-/* Line feeds among eight bytes that end an empty line, each marked; reads two bytes before them. */
-static __always_inline __u64 gp_http_empty_lines(const __u8 *at)
-{
-	__u64 end = gp_mark_bytes(gp_load8(at), '\n'), before = gp_load8(at - 1);
-
-	return end & (gp_mark_bytes(before, '\n') |
-		      (gp_mark_bytes(before, '\r') & gp_mark_bytes(gp_load8(at - 2), '\n')));
-}
-
-/* Does a line begin behind the line feed in the eight bytes at `i` that asks for a stream? */
-static __always_inline bool gp_http_asks_for_events(const __u8 *bytes, __u32 i)
-{
-	__u32 next = i + gp_up_to(gp_mark_bytes(gp_load8(bytes + i), '\n'));
-
-	asm volatile("" : "+r"(next)); /* the check is for the verifier: of this, not of a sum */
-	if (next > GP_HTTP_PLAIN - 16)
-		return false;
-	return (gp_load8(bytes + next) | GP_LOWER8) == GP_WORD8("accept: ") &&
-	       (gp_load8(bytes + next + 8) | GP_LOWER8) == GP_WORD8("text/eve");
-}
 
 /* What the cheap look sees. */
 struct gp_http_bytes {
 	__u8 at[GP_HTTP_PLAIN + 8];
 };
 
-enum gp_http_line { GP_HTTP_LINE_MORE, GP_HTTP_LINE_LAST, GP_HTTP_LINE_UNFIT };
-
-/*
- * What the line feed among the eight bytes at `i` means: a header follows; or it ends the head, and
- * the head ends with the segment's `len` bytes; or this is no plain request.
- */
-GP_ONCE int gp_http_plain_line(struct gp_http_bytes *bytes, __u32 i, __u32 len)
+/* Does the line that begins behind the marked one of the eight bytes at `i` ask for a stream? */
+GP_ONCE int gp_http_asks_for_events(struct gp_http_bytes *bytes, __u32 i, __u64 marked)
 {
 	const __u8 *at = (const __u8 *)bytes;
-	__u64 end;
+	__u32 next;
 
-	if (!bytes || i < 8)
-		return GP_HTTP_LINE_UNFIT;
-	asm volatile("" : "+r"(i)); /* the verifier does not see through the two checks as one */
-	if (i > GP_HTTP_PLAIN - 8)
-		return GP_HTTP_LINE_UNFIT;
-	end = gp_http_empty_lines(at + i);
-	if (end)
-		return i + gp_up_to(end) == len ? GP_HTTP_LINE_LAST : GP_HTTP_LINE_UNFIT;
-	return gp_http_asks_for_events(at, i) ? GP_HTTP_LINE_UNFIT : GP_HTTP_LINE_MORE;
+	if (!bytes || !marked)
+		return 0;
+	next = i + gp_up_to(marked);
+	asm volatile("" : "+r"(next)); /* the check is for the verifier: of this, not of a sum */
+	if (next > GP_HTTP_PLAIN - 16)
+		return 0;
+	return (gp_load8(at + next) | GP_LOWER8) == GP_WORD8("accept: ") &&
+	       (gp_load8(at + next + 8) | GP_LOWER8) == GP_WORD8("text/eve");
 }
 
+/*
+ * The cheap look at a segment of `len` bytes, of which `bytes` (a struct gp_http_bytes) has the
+ * first 512, and what is behind them undefined: true if it is one whole request and nothing else,
+ * of a method that is taken to have no body, so that no step is needed; but not one that asks for
+ * server-sent events, whose answer's head has to be looked at. `p->operation` is then set, and
+ * nothing else. What a step would call LOST may pass.
+ *
+ * Looks for line feeds, eight bytes at a time, and at what stands behind each: the head ends where
+ * that is another one, with a CR before it or without, which has to be the segment's last byte.
+ */
 static __always_inline bool gp_http_plain(const __u8 *bytes, __u32 len, struct gp_parser *p)
 {
 	const __u64 ones = 0x0101010101010101ull, high = ones << 7;
-	__u16 operation;
-	int line;
 
 	if (len < 16 || len > GP_HTTP_PLAIN) /* "GET / HTTP/1.0", LF, LF */
 		return false;
-	if (!gp_http_known_method(bytes, &operation) || !gp_http_is_bodiless(operation))
+	if (!gp_http_known_method(bytes, &p->operation) || !gp_http_is_bodiless(p->operation))
 		return false;
-	for (__u32 i = 8; i < GP_HTTP_PLAIN && i < len; i += 8) {
+	for (__u32 i = 0; i < GP_HTTP_PLAIN && i < len; i += 8) {
+		__u64 word = gp_load8(bytes + i), next, ends, crs, empty, accept;
+
 		/* Also true of some bytes above 127, and that does no harm. */
-		if (!(((gp_load8(bytes + i) ^ ones * '\n') - ones) & high))
+		if (!(((word ^ ones * '\n') - ones) & high))
 			continue;
-		line = gp_http_plain_line((struct gp_http_bytes *)bytes, i, len);
-		if (line == GP_HTTP_LINE_MORE)
-			continue;
-		p->operation = operation;
-		return line == GP_HTTP_LINE_LAST;
+		next = gp_load8(bytes + i + 1);
+		ends = gp_mark_bytes(word, '\n');
+		crs = gp_mark_bytes(next, '\r') & gp_mark_bytes(gp_load8(bytes + i + 2), '\n');
+		empty = ends & (gp_mark_bytes(next, '\n') | crs);
+		if (empty)
+			return i + gp_up_to(empty) + 1 + !!(empty & -empty & crs) == len;
+		accept = ends & gp_mark_bytes(next | GP_LOWER8, 'a');
+		if (accept && gp_http_asks_for_events((struct gp_http_bytes *)bytes, i, accept))
+			return false;
 	}
 	return false;
 }

@@ -83,8 +83,8 @@ const struct gp_kind gp_kinds[] = {
 		with_payload,
 		false,
 		"no protocol of TCP is recognised: requests are counted by turns",
-		{{.name = "dynptr", .part = {{.at = "kfunc/bpf_dynptr_from_skb"}}},
-		 {.name = "pages", .part = {{.at = "ksym/vmemmap_base"}}}},
+		{{.name = "pages", .part = {{.at = "pages/skb"}}},
+		 {.name = "dynptr", .part = {{.at = "kfunc/bpf_dynptr_from_skb"}}}},
 	},
 	{
 		"undisturbed",

@@ -14,7 +14,6 @@
 #include "own.h"
 #include "programs.h"
 #include "slots.h"
-#include "trial.h"
 #include "unix_programs.h"
 
 struct attached {
@@ -145,8 +144,7 @@ static void set_payload(const struct gp_loader *l)
 		return;
 	}
 	settings->gp_payload = GP_PAYLOAD_PAGES;
-	settings->gp_page_offset_at = gp_trial_symbol("page_offset_base");
-	settings->gp_vmemmap_at = gp_trial_symbol("vmemmap_base");
+	settings->gp_page_map = gp_ways_page_map(l->ways);
 }
 
 static int configure(struct gp_loader *l, const struct gp_config *cfg)

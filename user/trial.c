@@ -5,12 +5,13 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "own.h"
+#include "page_map.h"
+#include "trial_program.h"
 
 #define LINKS 64
 #define PREEMPT_COUNT 0x7fffffff /* the rest of the word says that another task is to run */
@@ -19,15 +20,8 @@ struct gp_trial {
 	struct btf *kernel; /* NULL: it does not describe its types */
 	int link[LINKS];    /* descriptors of what is attached */
 	size_t links;
+	uint64_t page_map; /* gp_page_map_find; 0: not known */
 };
-
-#define INSN(c, dst, src, o, i)                                                                    \
-	((struct bpf_insn){.code = (c), .dst_reg = (dst), .src_reg = (src), .off = (o), .imm = (i)})
-#define SET(reg, value) INSN(BPF_ALU64 | BPF_MOV | BPF_K, reg, 0, 0, value)
-#define LOAD_ARGUMENT(reg, n) INSN(BPF_LDX | BPF_MEM | BPF_DW, reg, BPF_REG_1, (n)*8, 0)
-#define LOAD_FIRST_ARGUMENT(reg) LOAD_ARGUMENT(reg, 0)
-#define CALL(kind, id) INSN(BPF_JMP | BPF_CALL, 0, kind, 0, id)
-#define EXIT INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
 static bool begins(const char *text, const char *with)
 {
@@ -89,8 +83,7 @@ static int target(const struct gp_trial *t, const char *at, enum bpf_attach_type
 	return id > 0 ? id : -ENOENT;
 }
 
-/* Loads a program for `at` that consists of `code`. A descriptor, or -errno. */
-static int load(const struct gp_trial *t, const char *at, const struct bpf_insn *code, size_t n)
+int gp_trial_load(const struct gp_trial *t, const char *at, const struct bpf_insn *code, size_t n)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, opts);
 	enum bpf_prog_type type;
@@ -146,7 +139,7 @@ int gp_trial_storage(const struct gp_trial *t)
 		EXIT,
 	};
 
-	program = load(t, "tp_btf/inet_sock_set_state", code, ARRAY_SIZE(code));
+	program = gp_trial_load(t, "tp_btf/inet_sock_set_state", code, ARRAY_SIZE(code));
 	return program < 0 ? program : 0;
 }
 
@@ -169,13 +162,12 @@ int gp_trial_stack(const struct gp_trial *t)
 		EXIT,
 	};
 	gp_auto(gp_close) int program =
-		load(t, "tp_btf/inet_sock_set_state", code, ARRAY_SIZE(code));
+		gp_trial_load(t, "tp_btf/inet_sock_set_state", code, ARRAY_SIZE(code));
 
 	return program < 0 ? program : 0;
 }
 
-/* Attaches. Iterators have to be loaded only: each wants something else. */
-static int try_attach(struct gp_trial *t, int program, const char *at, int cgroup)
+int gp_trial_attach(struct gp_trial *t, int program, const char *at, int cgroup)
 {
 	enum bpf_attach_type attach;
 	enum bpf_prog_type type;
@@ -197,9 +189,7 @@ static int try_attach(struct gp_trial *t, int program, const char *at, int cgrou
 	return 0;
 }
 
-/* A member of a structure, or NULL. */
-static const struct btf_member *member_of(const struct gp_trial *t, const char *of,
-					  const char *name)
+const struct btf_member *gp_trial_member(const struct gp_trial *t, const char *of, const char *name)
 {
 	int id = t->kernel ? btf__find_by_name_kind(t->kernel, of, BTF_KIND_STRUCT) : -1;
 	const struct btf_type *type = id > 0 ? btf__type_by_id(t->kernel, id) : NULL;
@@ -220,36 +210,30 @@ struct found {
  * the kernel's BTF; below 1: none. A descriptor, or -errno. */
 static int load_finder(const struct gp_trial *t, int map, int variable)
 {
-	const struct btf_member *stays = member_of(t, "task_struct", "migration_disabled");
+	const struct btf_member *stays = gp_trial_member(t, "task_struct", "migration_disabled");
 	const struct bpf_insn code[] = {
 		CALL(0, BPF_FUNC_get_current_pid_tgid),
 		INSN(BPF_ALU64 | BPF_RSH | BPF_K, BPF_REG_0, 0, 0, 32),
 		SET(BPF_REG_7, 0),
 		INSN(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_0, 0, 17, getpid()),
 		CALL(0, BPF_FUNC_get_current_task_btf),
-		INSN(BPF_LDX | BPF_MEM | BPF_H, BPF_REG_6, BPF_REG_0, stays ? stays->offset / 8 : 0,
-		     0),
+		LOAD(BPF_H, BPF_REG_6, BPF_REG_0, stays ? stays->offset / 8 : 0),
 		INSN(BPF_LD | BPF_DW | BPF_IMM, BPF_REG_1, variable > 0 ? BPF_PSEUDO_BTF_ID : 0, 0,
 		     variable > 0 ? variable : 0),
 		INSN(0, 0, 0, 0, 0),
 		INSN(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_1, 0, 2, 0),
 		CALL(0, BPF_FUNC_this_cpu_ptr),
-		INSN(BPF_LDX | BPF_MEM | BPF_W, BPF_REG_7, BPF_REG_0, 0, 0),
-		INSN(BPF_ST | BPF_MEM | BPF_W, BPF_REG_10, 0, -4, 0),
-		INSN(BPF_LD | BPF_DW | BPF_IMM, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, map),
-		INSN(0, 0, 0, 0, 0),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_2, BPF_REG_10, 0, 0),
-		INSN(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_2, 0, 0, -4),
-		CALL(0, BPF_FUNC_map_lookup_elem),
-		INSN(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 3, 0),
-		INSN(BPF_STX | BPF_MEM | BPF_W, BPF_REG_0, BPF_REG_7, 0, 0),
-		INSN(BPF_STX | BPF_MEM | BPF_W, BPF_REG_0, BPF_REG_6, 4, 0),
+		LOAD(BPF_W, BPF_REG_7, BPF_REG_0, 0),
+		FIRST_VALUE(map, 3),
+		STORE(BPF_W, BPF_REG_0, 0, BPF_REG_7),
+		STORE(BPF_W, BPF_REG_0, 4, BPF_REG_6),
 		INSN(BPF_ST | BPF_MEM | BPF_W, BPF_REG_0, 0, 8, 1),
 		SET(BPF_REG_0, 0),
 		EXIT,
 	};
 
-	return stays ? load(t, "tp_btf/skb_copy_datagram_iovec", code, ARRAY_SIZE(code)) : -ENOENT;
+	return stays ? gp_trial_load(t, "tp_btf/skb_copy_datagram_iovec", code, ARRAY_SIZE(code))
+		     : -ENOENT;
 }
 
 /* Receives a byte, which runs what is attached there. */
@@ -288,7 +272,7 @@ static int try_preemption(struct gp_trial *t)
 		variable = -1;
 		program = load_finder(t, map, variable);
 	}
-	if (program < 0 || try_attach(t, program, "tp_btf/skb_copy_datagram_iovec", -1))
+	if (program < 0 || gp_trial_attach(t, program, "tp_btf/skb_copy_datagram_iovec", -1))
 		return 0;
 	receive_a_byte();
 	if (bpf_map_lookup_elem(map, &zero, &found) || !found.runs || !found.stays)
@@ -303,8 +287,8 @@ static int try_skb_kfunc(const struct gp_trial *t, const char *name)
 	const struct bpf_insn code[] = {
 		LOAD_FIRST_ARGUMENT(BPF_REG_1),
 		SET(BPF_REG_2, 0),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3, BPF_REG_10, 0, 0),
-		INSN(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_3, 0, 0, -16),
+		COPY(BPF_REG_3, BPF_REG_10),
+		ADD(BPF_REG_3, -16),
 		CALL(BPF_PSEUDO_KFUNC_CALL, id),
 		SET(BPF_REG_0, 0),
 		EXIT,
@@ -313,7 +297,7 @@ static int try_skb_kfunc(const struct gp_trial *t, const char *name)
 
 	if (id <= 0)
 		return -ENOENT;
-	program = load(t, "tp_btf/skb_copy_datagram_iovec", code, ARRAY_SIZE(code));
+	program = gp_trial_load(t, "tp_btf/skb_copy_datagram_iovec", code, ARRAY_SIZE(code));
 	return program < 0 ? program : 0;
 }
 
@@ -323,7 +307,7 @@ static int try_member(const struct gp_trial *t, const char *name)
 	const char *dot = strchr(name, '.');
 	gp_auto(gp_free) char *of = strndup(name, dot - name);
 
-	return of && member_of(t, of, dot + 1) ? 0 : -ENOENT;
+	return of && gp_trial_member(t, of, dot + 1) ? 0 : -ENOENT;
 }
 
 int gp_trial_hook(struct gp_trial *t, const char *at, unsigned int arguments, int cgroup)
@@ -343,29 +327,15 @@ int gp_trial_hook(struct gp_trial *t, const char *at, unsigned int arguments, in
 		return try_member(t, strchr(at, '/') + 1);
 	if (begins(at, "preemption/"))
 		return try_preemption(t);
-	if (begins(at, "ksym/"))
-		return gp_trial_symbol(strchr(at, '/') + 1) ? 0 : -ENOENT;
+	if (begins(at, "pages/"))
+		return gp_page_map_find(t, &t->page_map);
 	if (is_of_cgroup && cgroup < 0)
 		return -ENOTDIR;
-	program = load(t, at, code + skip, ARRAY_SIZE(code) - skip);
-	return program < 0 ? program : try_attach(t, program, at, cgroup);
+	program = gp_trial_load(t, at, code + skip, ARRAY_SIZE(code) - skip);
+	return program < 0 ? program : gp_trial_attach(t, program, at, cgroup);
 }
 
-uint64_t gp_trial_symbol(const char *name)
+uint64_t gp_trial_page_map(const struct gp_trial *t)
 {
-	gp_auto(gp_fclose) FILE *file = fopen("/proc/kallsyms", "re");
-	gp_auto(gp_free) char *line = NULL;
-	size_t room = 0;
-	uint64_t at;
-	int end;
-
-	while (file && getline(&line, &room, file) > 0) {
-		end = 0;
-		if (sscanf(line, "%" SCNx64 " %*c %n", &at, &end) < 1 || !end)
-			continue;
-		line[strcspn(line, "\t\n")] = '\0';
-		if (!strcmp(line + end, name))
-			return at;
-	}
-	return 0;
+	return t->page_map;
 }

@@ -34,16 +34,15 @@ int gp_trial_stack(const struct gp_trial *t);
 /*
  * Whether there is a hook, with at least as many arguments (0: all have enough): what libbpf takes
  * for a section ("tp_btf/sk_data_ready"), a kernel function that programs call
- * ("kfunc/bpf_dynptr_from_skb", of an skb in tracing), a variable
- * ("ksym/vmemmap_base"), a member of a structure ("member/unix_sock.inq_len"), or that
- * programs run undisturbed ("preemption/off"). `cgroup` is the
- * control group that programs of control groups are tried at, -1 if there is none. 0; -ENOENT: the
- * kernel has no such thing; -EINTR: they do not; -ENOTDIR: no control group; -errno of loading or
- * attaching.
+ * ("kfunc/bpf_dynptr_from_skb", of an skb in tracing), that an skb's bytes can be read from its
+ * pages ("pages/skb"), a member of a structure ("member/unix_sock.inq_len"), or that programs run
+ * undisturbed ("preemption/off"). `cgroup` is the control group that programs of control groups are
+ * tried at, -1 if there is none. 0; -ENOENT: the kernel has no such thing, or it is not known;
+ * -EINTR: they do not; -ENOTDIR: no control group; -errno of loading or attaching.
  */
 int gp_trial_hook(struct gp_trial *t, const char *at, unsigned int arguments, int cgroup);
 
-/* The address of a variable of the kernel, by /proc/kallsyms; 0: it is not known, or not told. */
-uint64_t gp_trial_symbol(const char *name);
+/* What "pages/skb" has found (page_map.h); 0: nothing. */
+uint64_t gp_trial_page_map(const struct gp_trial *t);
 
 #endif

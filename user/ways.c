@@ -318,6 +318,11 @@ bool gp_ways_unix(const struct gp_ways *w)
 	return takes_best(w, "unix-queue");
 }
 
+uint64_t gp_ways_page_map(const struct gp_ways *w)
+{
+	return w->trial ? gp_trial_page_map(w->trial) : 0;
+}
+
 bool gp_ways_small_stack(const struct gp_ways *w)
 {
 	return w->small_stack;

@@ -56,6 +56,9 @@ void gp_ways_refuse(struct gp_ways *w, const char *key, const char *why);
 /* Whether programs have a small stack here (gp_trial_stack). */
 bool gp_ways_small_stack(const struct gp_ways *w);
 
+/* For the payload's way "pages" (page_map.h), until gp_ways_let_go. */
+uint64_t gp_ways_page_map(const struct gp_ways *w);
+
 /* Whether unix sockets are seen. */
 bool gp_ways_unix(const struct gp_ways *w);
 

@@ -5,13 +5,13 @@
 /* What the cheap look takes for one request must not be two, and must end where it says. */
 static void look(const uint8_t *stream, size_t len)
 {
-	uint8_t *bytes = malloc(GP_HTTP_PLAIN); /* so that the sanitizer sees its ends */
+	uint8_t *bytes = malloc(sizeof(struct gp_http_bytes)); /* the sanitizer sees its ends */
 	struct gp_parser p = {0};
 	struct steps s = {0};
 	bool plain;
 
 	fuzz_expect(bytes ? NULL : "no memory");
-	memset(bytes, '\n', GP_HTTP_PLAIN);
+	memset(bytes, '\n', sizeof(struct gp_http_bytes));
 	memcpy(bytes, stream, len < GP_HTTP_PLAIN ? len : GP_HTTP_PLAIN);
 	plain = gp_http_plain(bytes, (__u32)len, &p);
 	gp_http_begins(bytes, (__u32)len);

@@ -22,7 +22,7 @@ from goldpan_test.servers import Nginx, Redis, wait_closed  # noqa: E402
 DATA = {"arrive": "data readable", "read": "application receives", "send": "application sends",
         "payload": "payload received"}
 WAYS = {"tp": "tp_btf/", "fentry": "fentry/", "adjust": "tp_btf/tcp_rcv_space_adjust",
-        "dynptr": "kfunc/", "pages": "ksym/"}
+        "dynptr": "kfunc/", "pages": "pages/"}
 FORCED = dict(pair.split("=") for pair in filter(None, os.environ.get(
     "GOLDPAN_HOOKS", "").split(",")))
 BY_TURNS = FORCED.get("read") == "adjust"  # this way does not see what is received

@@ -72,7 +72,7 @@ class Doctor(Case):
         for way, hook in (("arrive=fentry", "fentry/sock_def_readable"),
                           ("read=adjust", "tp_btf/tcp_rcv_space_adjust"),
                           ("send=fentry", "fentry/tcp_sendmsg_locked"),
-                          ("payload=pages", "ksym/vmemmap_base")):
+                          ("payload=dynptr", "kfunc/bpf_dynptr_from_skb")):
             with self.subTest(way=way):
                 done = run(GOLDPAN, "doctor", "--format", "json", hooks=way)
                 said = json.loads(done.stdout)

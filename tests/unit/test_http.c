@@ -332,13 +332,13 @@ static void test_answers_that_are_none(void **state)
 
 static bool is_plain(const char *text, uint16_t *operation)
 {
-	uint8_t *bytes = malloc(GP_HTTP_PLAIN); /* so that the sanitizer sees its ends */
+	uint8_t *bytes = malloc(sizeof(struct gp_http_bytes)); /* the sanitizer sees its ends */
 	size_t len = strlen(text), here = len < GP_HTTP_PLAIN ? len : GP_HTTP_PLAIN;
 	struct gp_parser p = {0};
 	bool plain;
 
 	assert_non_null(bytes);
-	memset(bytes, '\n', GP_HTTP_PLAIN);
+	memset(bytes, '\n', sizeof(struct gp_http_bytes));
 	memcpy(bytes, text, here);
 	plain = gp_http_plain(bytes, len, &p);
 	free(bytes);
@@ -358,6 +358,8 @@ static void test_the_cheap_look(void **state)
 	};
 	static const char *const not_plain[] = {
 		"GET / HTTP/1.1\r\nHost: a\r\naccept: Text/Event-Stream\r\n\r\n",
+		"GET /12 HTTP/1.1\r\nB:1\r\nAccept: text/event-stream\r\n\r\n", /* two ends in eight
+										 */
 		"",
 		"GET / HTTP/1.1\r\n",
 		GET "G",
