@@ -45,7 +45,7 @@ static __noinline int read_server(struct sock *sk, struct gp_conn *c, const stru
 static __noinline int read_client(struct sock *sk, struct gp_conn *c, const struct tcp_sock *tp,
 				  struct sk_buff *skb)
 {
-	return gp_receiving_client(sk, c, tp, skb);
+	return gp_receiving_client(sk, c, tp, skb, false);
 }
 
 static __noinline int read_follow(struct sock *sk, struct gp_conn *c, const struct tcp_sock *tp,

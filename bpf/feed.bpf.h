@@ -174,7 +174,8 @@ static __noinline int gp_gather_msg(struct gp_scratch *s, struct msghdr *msg)
 #endif
 
 /* As gp_peek_msg, of an skb from `offset` on. */
-static __always_inline int gp_peek_skb(struct sk_buff *skb, __u32 offset, __u8 *to, __u32 most)
+static __always_inline int gp_peek_skb(struct sk_buff *skb, __u32 offset, __u8 *to, __u32 most,
+				       bool here)
 {
 	__u32 n = skb->len - offset;
 
@@ -183,7 +184,7 @@ static __always_inline int gp_peek_skb(struct sk_buff *skb, __u32 offset, __u8 *
 	asm volatile("" : "+r"(n)); /* the check below is for the verifier: keep it */
 	if (!n || n > GP_WINDOW)
 		return -1;
-	return gp_skb_bytes(skb, offset, to, n, true);
+	return gp_skb_bytes(skb, offset, to, n, here);
 }
 
 /* Goes on to the next buffer if the present one is used up. False if there is none. */

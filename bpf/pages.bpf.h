@@ -65,7 +65,7 @@ static __always_inline int gp_piece_read(struct gp_piece *p, const char *at)
 
 static __always_inline const char *gp_piece_bytes(const struct gp_piece *p)
 {
-	if (p->page & 1) /* of a device: 8ab79ed50cf1 ("page_pool: devmem support") */
+	if (p->page & 1) /* of a device: struct net_iov, since 6.12 */
 		return NULL;
 	return (const char *)(p->page * GP_PAGE_DESCRIBED + gp_page_map + p->offset);
 }

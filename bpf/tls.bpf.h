@@ -168,7 +168,7 @@ static __noinline bool gp_tls_receiving(struct gp_conn *c, const struct gp_strea
 	c->look &= ~GP_LOOK_FRESH; /* tickets would have been sent by now */
 	if (!s || offset >= skb->len)
 		return false;
-	n = gp_peek_skb(skb, offset, s->window, GP_TLS_HEAD);
+	n = gp_peek_skb(skb, offset, s->window, GP_TLS_HEAD, false);
 	f = gp_tls_turn(c, s->window, n, tp->copied_seq, tp->write_seq);
 	if (f)
 		gp_frame_arrival(f, tp->rcv_nxt, c->arrive_ns);

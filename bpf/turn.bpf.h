@@ -157,7 +157,8 @@ static __always_inline void gp_receiving_followed(struct sock *sk, struct gp_con
 
 /* The beginning of an answer is about to be received. Whether it has to be followed. */
 static __always_inline bool gp_receiving_answer(struct sock *sk, struct gp_conn *c,
-						const struct gp_stream *tp, struct sk_buff *skb)
+						const struct gp_stream *tp, struct sk_buff *skb,
+						bool here)
 {
 	__u32 offset = tp->copied_seq - gp_stream_seq(tp, skb);
 	struct gp_scratch *s = gp_scratch_get(GP_SCRATCH_RECEIVE);
@@ -165,7 +166,7 @@ static __always_inline bool gp_receiving_answer(struct sock *sk, struct gp_conn 
 
 	if (!s || offset >= skb->len)
 		return false;
-	if (gp_look_answer(sk, c, s->window, gp_peek_skb(skb, offset, s->window, GP_LOOK))) {
+	if (gp_look_answer(sk, c, s->window, gp_peek_skb(skb, offset, s->window, GP_LOOK, here))) {
 		if (c->look & GP_LOOK_STREAM)
 			gp_look_stream(sk, c);
 		return false;
@@ -179,9 +180,10 @@ static __always_inline bool gp_receiving_answer(struct sock *sk, struct gp_conn 
 	return true;
 }
 
-/* As a client. Whether what is received has to be followed. */
+/* As a client. Whether what is received has to be followed. `here`: as in gp_skb_bytes. */
 static __always_inline bool gp_receiving_client(struct sock *sk, struct gp_conn *c,
-						const struct gp_stream *tp, struct sk_buff *skb)
+						const struct gp_stream *tp, struct sk_buff *skb,
+						bool here)
 {
 	struct gp_current *cur;
 	struct gp_thread *t;
@@ -200,7 +202,7 @@ static __always_inline bool gp_receiving_client(struct sock *sk, struct gp_conn 
 	if (c->frame)
 		return true;
 	return (c->look & (GP_LOOK_WHOLE | GP_LOOK_ANSWERED)) == GP_LOOK_WHOLE && gp_looks(c) &&
-	       gp_receiving_answer(sk, c, tp, skb);
+	       gp_receiving_answer(sk, c, tp, skb, here);
 }
 
 /* The application is about to receive the first bytes of a request. Whether to follow them. */
@@ -216,7 +218,7 @@ static __always_inline bool gp_receiving_request(struct sock *sk, struct gp_conn
 	s = gp_scratch_get(GP_SCRATCH_RECEIVE);
 	if (!s || offset >= skb->len)
 		return false;
-	n = gp_peek_skb(skb, offset, s->window, GP_PLAIN);
+	n = gp_peek_skb(skb, offset, s->window, GP_PLAIN, true);
 	if (n <= 0 || gp_look_request(sk, c, s, n, (__u32)n == skb->len - offset && !c->frame)) {
 		f = gp_frame_of(c);
 		if (f) /* begun when more arrived, but there is nothing to follow */
@@ -278,7 +280,7 @@ static __always_inline int gp_receiving(struct sock *sk, struct gp_conn *c,
 {
 	if (c->flags & (GP_CONN_LISTENER | GP_CONN_IGNORED))
 		return 0;
-	if (c->role == GP_ROLE_CLIENT ? gp_receiving_client(sk, c, tp, skb)
+	if (c->role == GP_ROLE_CLIENT ? gp_receiving_client(sk, c, tp, skb, true)
 				      : gp_receiving_server(sk, c, tp, skb))
 		gp_receiving_followed(sk, c, tp, skb, len);
 	return 0;
