@@ -38,7 +38,7 @@ int gp_skb_read(struct sk_buff *skb GP_ARG_TRUSTED, __u32 offset, struct gp_room
 	asm volatile("" : "+r"(bytes));
 	if (!to || !bytes || bytes > GP_WINDOW)
 		return -1;
-	return gp_skb_bytes(skb, offset, to->at, bytes, false) == (int)bytes ? 0 : -1;
+	return gp_skb_bytes(skb, offset, to->at, bytes, false);
 }
 
 /*

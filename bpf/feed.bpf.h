@@ -29,7 +29,9 @@ static __always_inline bool gp_source_skb(struct gp_source *s, struct sk_buff *s
 	return offset < len;
 }
 
-#define GP_EMPTY 4 /* buffers in a row without a byte */
+#define GP_EMPTY 4   /* buffers in a row without a byte */
+#define GP_GATHER 8  /* buffers, or pieces of an skb, that a look goes over */
+#define GP_PLAIN 512 /* bytes of which a look sees all */
 
 #ifdef GP_OF_UNIX
 #include "unix_feed.bpf.h"
@@ -37,8 +39,8 @@ static __always_inline bool gp_source_skb(struct gp_source *s, struct sk_buff *s
 #include "pages.bpf.h"
 
 /*
- * `n` (1 to GP_WINDOW) bytes of an skb from `offset` on: how many it were, or -1. `here`: without a
- * call, if possible.
+ * Up to `n` (1 to GP_WINDOW) bytes of an skb from `offset` on: how many it were, some at least; or
+ * -1. `here`: without a call, if possible.
  */
 static __always_inline int gp_skb_bytes(struct sk_buff *skb, __u32 offset, __u8 *to, __u32 n,
 					bool here)
@@ -143,8 +145,6 @@ static __always_inline int gp_peek_msg(const struct msghdr *msg, __u8 *to, __u32
 	return n;
 }
 
-#define GP_GATHER 8 /* buffers */
-
 static __always_inline bool gp_source_next(struct gp_source *s, const struct sk_buff *skb);
 static __always_inline int gp_source_read(struct gp_source *s, struct sk_buff *skb, __u8 *to,
 					  __u32 most);
@@ -173,7 +173,31 @@ static __noinline int gp_gather_msg(struct gp_scratch *s, struct msghdr *msg)
 
 #endif
 
-/* As gp_peek_msg, of an skb from `offset` on. */
+/*
+ * As gp_peek_skb, of bytes that are in several pieces: senders fill pages, and a request may well
+ * go over the end of one.
+ */
+static __noinline int gp_gather_skb(struct sk_buff *skb, __u32 offset, __u8 *to, __u32 most)
+{
+	__u32 n = 0;
+	int more;
+
+	for (int i = 0; i < GP_GATHER && n < most; i++) {
+		asm volatile("" : "+r"(n)); /* the check is for the verifier: keep it */
+		if (n >= GP_PLAIN)
+			break;
+		more = gp_skb_bytes(skb, offset + n, to + n, most - n, false);
+		if (more <= 0)
+			break;
+		n += more;
+	}
+	return n ? (int)n : -1;
+}
+
+/*
+ * As gp_peek_msg, of an skb from `offset` on: of all its pieces, and at most GP_PLAIN bytes.
+ * `here`: without a call, if possible; that takes stack.
+ */
 static __always_inline int gp_peek_skb(struct sk_buff *skb, __u32 offset, __u8 *to, __u32 most,
 				       bool here)
 {
@@ -182,9 +206,11 @@ static __always_inline int gp_peek_skb(struct sk_buff *skb, __u32 offset, __u8 *
 	if (n > most)
 		n = most;
 	asm volatile("" : "+r"(n)); /* the check below is for the verifier: keep it */
-	if (!n || n > GP_WINDOW)
+	if (!n || n > GP_PLAIN)
 		return -1;
-	return gp_skb_bytes(skb, offset, to, n, here);
+	if (here && gp_skb_bytes(skb, offset, to, n, true) == (int)n)
+		return n;
+	return gp_gather_skb(skb, offset, to, n);
 }
 
 /* Goes on to the next buffer if the present one is used up. False if there is none. */

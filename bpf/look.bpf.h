@@ -10,8 +10,6 @@
 
 #include "follow.bpf.h"
 
-#define GP_PLAIN 512 /* bytes of which a look sees all */
-
 /* Whether there is anything to look for on the connection. */
 static __always_inline bool gp_looks(const struct gp_conn *c)
 {

@@ -40,7 +40,7 @@ struct gp_scratch {
 	__u32 stream;	/* no exchanges from here on */
 	__u8 margin[GP_WINDOW_MARGIN];
 	__u8 window[GP_WINDOW + GP_LOOK];
-	__u8 beyond[256]; /* what the verifier cannot see to be out of reach */
+	__u8 beyond[512]; /* what the verifier cannot see to be out of reach */
 };
 
 enum gp_scratch_of {
@@ -65,8 +65,9 @@ struct gp_room {
 };
 
 /*
- * Reads `n` (1 to GP_WINDOW) bytes of an skb from `offset` on. 0, or -1. For unix sockets, whose
- * kernels all can pass such a pointer (6.9: "bpf: add __arg_trusted global func arg tag").
+ * Reads up to `n` (1 to GP_WINDOW) bytes of an skb from `offset` on. How many it were: some at
+ * least, but fewer where a piece ends; or -1. For unix sockets, whose kernels all can pass such a
+ * pointer (6.9: "bpf: add __arg_trusted global func arg tag").
  */
 int gp_skb_read(struct sk_buff *skb GP_ARG_TRUSTED, __u32 offset, struct gp_room *to, __u32 n);
 

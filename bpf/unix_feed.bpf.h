@@ -7,7 +7,7 @@
 static __always_inline int gp_skb_bytes(struct sk_buff *skb, __u32 offset, __u8 *to, __u32 n,
 					bool here)
 {
-	return gp_skb_read(skb, offset, (struct gp_room *)to, n) ? -1 : (int)n;
+	return gp_skb_read(skb, offset, (struct gp_room *)to, n);
 }
 
 static __always_inline int gp_sent_bytes(__u64 from, __u8 *to, __u32 n)

