@@ -179,14 +179,15 @@ static __noinline int gp_gather_msg(struct gp_scratch *s, struct msghdr *msg)
  */
 static __noinline int gp_gather_skb(struct sk_buff *skb, __u32 offset, __u8 *to, __u32 most)
 {
-	__u32 n = 0;
+	__u32 n = 0, left;
 	int more;
 
 	for (int i = 0; i < GP_GATHER && n < most; i++) {
-		asm volatile("" : "+r"(n)); /* the check is for the verifier: keep it */
-		if (n >= GP_PLAIN)
+		left = most - n;
+		asm volatile("" : "+r"(n), "+r"(left)); /* the checks are for the verifier */
+		if (n >= GP_PLAIN || !left || left > GP_PLAIN)
 			break;
-		more = gp_skb_bytes(skb, offset + n, to + n, most - n, false);
+		more = gp_skb_bytes(skb, offset + n, to + n, left, false);
 		if (more <= 0)
 			break;
 		n += more;
