@@ -318,6 +318,7 @@ struct gp_unix_side {
 	__u32 arrived; /* position behind what was put into its queue */
 	__u32 copied;  /* and of what was taken from there, before the last receive */
 	__u32 taking;  /* how much that was about to take */
+	__u32 found;   /* of `arrived`: what its sender did not come to say yet */
 	__u32 sent;    /* as the other side's `arrived`, by the events of this one */
 	__u32 counted_in, counted_out; /* positions until which bytes are counted */
 	__u32 told;		       /* server: the endpoint last left for those to come */

@@ -107,17 +107,28 @@ static __always_inline void gp_unix_settle(struct gp_unix_side *s, __u32 queued)
 		gp_unix_took(s);
 }
 
-/* An skb of `len` bytes was put into the queue; `len` 0: it is not there any more. */
+/*
+ * An skb of `len` bytes was put into the queue; `len` 0: it is not there any more. If its reader
+ * was faster, and found it, it is known: by the lengths alone that looks like one more that came
+ * when as much was taken.
+ */
 static __always_inline void gp_unix_arrived(struct gp_unix_side *s, __u32 len, __u32 queued)
 {
 	__u32 kept = s->copied + queued, took = kept + s->taking, next = s->arrived + len;
+	__u32 found = s->found;
 
+	s->found = 0;
+	if (found && (s->arrived == took || s->arrived == kept)) {
+		if (len && len < found)
+			s->found = found - len;
+		return;
+	}
 	if (len && next == took) {
 		gp_unix_took(s);
 	} else if (len && next == kept) {
 		/* nothing was taken yet */
 	} else if (s->arrived == took || s->arrived == kept) {
-		return;				     /* its reader was faster, and found it */
+		return;
 	} else if ((__s32)(took - s->arrived) > 0) { /* several tasks send at once */
 		gp_unix_took(s);
 		next = took;
@@ -129,19 +140,17 @@ static __always_inline void gp_unix_arrived(struct gp_unix_side *s, __u32 len, _
 }
 
 /*
- * What the last receive took, by the skb that the next one copies from: the rest of the same, or
- * another, which the whole of the first went before. If that does not tell (it is the same again
- * from its beginning, or one that lies at its place), the queue does.
+ * How far the last receive came, by the skb that the next one copies from: the rest of the same, or
+ * another, which the whole of the first went before. False if that does not tell (it is the same
+ * again from its beginning, or one that lies at its place): then the queue does.
  */
-static __always_inline void gp_unix_settle_by(struct gp_unix_side *s, const struct sk_buff *skb,
-					      __u32 consumed)
+static __always_inline bool gp_unix_came_to(const struct gp_unix_side *s, const struct sk_buff *skb,
+					    __u32 consumed, __u32 *copied)
 {
 	bool same = s->skb == (__u64)skb;
 
-	if (!s->skb || same != !!consumed)
-		return;
-	s->copied = s->skb_begin + (same ? consumed : s->skb_len);
-	s->taking = 0;
+	*copied = s->skb_begin + (same ? consumed : s->skb_len);
+	return s->skb && same == !!consumed;
 }
 
 /* A receive is about to copy, with `queued` bytes in the queue. */
@@ -155,6 +164,7 @@ static __always_inline void gp_unix_receiving(struct gp_unix_side *s, __u32 queu
 		s->taking = 0;			     /* it was a look (MSG_PEEK) */
 	} else if ((__s32)(took - s->arrived) > 0) { /* the sender did not come to say so yet */
 		gp_unix_took(s);
+		s->found += took - s->arrived;
 		s->arrived = took;
 	} else {
 		s->copied = s->arrived - queued;

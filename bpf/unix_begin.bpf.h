@@ -63,7 +63,7 @@ static __always_inline void gp_unix_init(struct gp_unix_side *s, const struct so
 {
 	gp_conn_init(&s->conn, sk, role, 0);
 	__builtin_memcpy(s->conn.path, name, sizeof(s->conn.path));
-	s->arrived = s->copied = s->taking = s->sent = 0;
+	s->arrived = s->copied = s->taking = s->found = s->sent = 0;
 	s->counted_in = s->counted_out = 0;
 	s->lock = 0;
 	s->older = 0;

@@ -14,6 +14,8 @@ struct event {
 	struct gp_unix_side *receiver, *sender;
 	__u32 *lock;
 	const struct unix_sock *queue; /* the receiver's socket; NULL: not known any more */
+	__u32 copied; /* of a receive: how far the last one came, if that is told */
+	bool is_told;
 };
 
 static __always_inline bool event_of(struct event *e, __u32 receiver)
@@ -189,7 +191,11 @@ static __always_inline __u32 queued_at(const struct unix_sock *queue)
 
 static long noticed(__u32 i, struct event *e)
 {
-	return gp_unix_is_known(e->receiver, queued_at(e->queue));
+	__u32 queued = queued_at(e->queue);
+
+	if (e->is_told)
+		return e->copied + queued == *(volatile __u32 *)&e->receiver->arrived;
+	return gp_unix_is_known(e->receiver, queued);
 }
 
 /*
@@ -215,11 +221,15 @@ int BPF_PROG(unix_read, struct sk_buff *skb, int len)
 	if (queue && BPF_CORE_READ(queue, sk.sk_receive_queue.next) != skb)
 		return 0; /* a look beyond the first */
 	e.queue = queue;
+	e.is_told = gp_unix_came_to(e.receiver, skb, consumed, &e.copied);
 	if (queue && !noticed(0, &e))
 		bpf_loop(NOTICE_TRIES, noticed, &e, 0);
 	if (!gp_unix_lock(e.lock))
 		return 0;
-	gp_unix_settle_by(e.receiver, skb, consumed);
+	if (e.is_told) {
+		e.receiver->copied = e.copied;
+		e.receiver->taking = 0;
+	}
 	queued = e.receiver->arrived - e.receiver->copied - e.receiver->taking;
 	if (queue)
 		queued = queued_at(queue);
