@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from goldpan_test.known import total  # noqa: E402
 from goldpan_test.places import PlacesCase  # noqa: E402
 from goldpan_test.servers import wait_closed  # noqa: E402
+from goldpan_test.stolen import Stolen  # noqa: E402
 
 A_SECOND = 100  # exemplars that are written in one, at most
 SLACK_S = 0.001
@@ -106,6 +107,8 @@ class Slow(ExemplarsCase):
 
     def load(self, front, down):
         """All that may have been slow; and the threads of `front` meanwhile."""
+        self.stolen = Stolen().start()
+        self.addCleanup(self.stolen.stop)
         told = ("-t", int(SLOW_S * 1e6))
         askers = [self.asker("fast", front, "-c", FAST_CONNECTIONS, "-n", FAST_EACH, *told, "")]
         for kind, (line, count, pause_us) in SLOW.items():
